@@ -1,6 +1,7 @@
 //! Newtypes for every identifier, so that a register cannot be passed where a SKU is meant.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -69,11 +70,38 @@ text_id!(/// Everything that makes a transaction unique at its source, joined by
     TransactionKey);
 text_id!(/// Name of the rule by which a line was ignored, e.g. `cancelled` or `filter:Deposit`.
     RuleName);
-text_id!(/// The stretch of input that a transaction was read from: one generation of one file.
-    /// Lines that extend a transaction continue it only within one segment; see [`super::Extent`].
-    Segment);
 text_id!(/// Sent with a batch; the platform applies one key at most once within its window.
     IdempotencyKey);
+
+/// The stretch of input that a transaction was read from: one generation of one file. Shared by all its
+/// transactions. Lines that extend a transaction continue it only within one segment; see [`super::Extent`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Segment(Arc<str>);
+
+impl Segment {
+    /// Wraps the text as it is.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for Segment {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
 
 number_id!(/// Position in the movement stream: the number of the commit that recorded it. Starts at 1.
     Seq);

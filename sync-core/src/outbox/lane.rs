@@ -49,7 +49,7 @@ pub struct LaneLimits {
     pub needs_target: bool,
     /// The platform can be read back and takes absolute writes.
     pub reads_back: bool,
-    /// How long a key protects after the first send.
+    /// How long after the first send a key is relied on; the platform's own window less clocks and transit.
     pub key_window: Option<Duration>,
     /// Entries kept in memory where they do not merge; the others wait in the database only.
     pub window_max: usize,
@@ -62,9 +62,6 @@ pub struct LaneLimits {
     /// Delay between probes of a paused lane.
     pub probe: RetryLimits,
 }
-
-/// Share of the key window in which a retry may still start; the rest covers clocks and transit.
-const WINDOW_SHARE_PERCENT: u32 = 83;
 
 /// One pending effect on the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -332,13 +329,19 @@ impl Lane {
                 self.dirty.insert(kept.entry.id);
                 return true;
             }
-        } else if self.spilled || self.waiting.len() >= self.limits.window_max {
+        } else if !self.has_room() {
             self.spilled = true;
             return false;
         }
         self.dirty.insert(entry.id);
         self.put_waiting(entry, false);
         true
+    }
+
+    /// Whether [`Self::add`] would take an entry.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.limits.merge || (!self.spilled && self.waiting.len() < self.limits.window_max)
     }
 
     /// Puts back an entry that the database holds as waiting.
@@ -585,6 +588,5 @@ impl Lane {
 
 fn past_window(batch: &LiveBatch, window: Option<Duration>, now: Timestamp) -> bool {
     let (Some(window), Some(first)) = (window, batch.first_sent) else { return false };
-    let usable = window.saturating_mul(WINDOW_SHARE_PERCENT).checked_div(100).unwrap_or(window);
-    batch.maybe_applied && now.since(first) >= usable
+    batch.maybe_applied && now.since(first) >= window
 }

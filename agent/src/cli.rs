@@ -1,0 +1,427 @@
+//! The command line: what can be asked, and how it is answered. Commands that only need the configuration are
+//! carried out here (`check`, `mask-config`, `config-schema`, `completions`); the others only have their shape here.
+//!
+//! Exit codes are in [`exit`]. Answers go to standard output, everything else to standard error.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config;
+use output::{Form, Output};
+
+pub mod check;
+pub mod output;
+pub mod progress;
+pub mod show;
+
+/// Exit codes, the same for all commands.
+pub mod exit {
+    /// Done, and nothing is wrong.
+    pub const OK: u8 = 0;
+    /// Faults were found, or the count does not add up.
+    pub const FAULTS: u8 = 1;
+    /// The command line makes no sense.
+    pub const USAGE: u8 = 2;
+    /// Another agent holds the state folder.
+    pub const HELD: u8 = 3;
+    /// The agent, the platform or the database cannot be reached.
+    pub const UNREACHABLE: u8 = 4;
+}
+
+const EXIT_HELP: &str = "Exit codes:
+  0  done, nothing is wrong
+  1  faults were found, or sales and deliveries do not add up
+  2  the command line makes no sense
+  3  another agent holds the state folder
+  4  the agent, the platform or the database cannot be reached";
+
+const START_HELP: &str = "Start here:
+  tillsync check --config agent.toml            what is wrong with the configuration, all at once
+  tillsync preview --source tills               what would be read; stores and sends nothing
+  tillsync run                                  read, record and send, until stopped
+  tillsync status                               is the shop right, and if not, what to do
+
+Exit codes:
+  0  done, nothing is wrong
+  1  faults were found, or sales and deliveries do not add up
+  2  the command line makes no sense
+  3  another agent holds the state folder
+  4  the agent, the platform or the database cannot be reached";
+
+/// Keeps the web shop's stock equal to the store's: reads what the POS writes, records every sale once, sends
+/// each change once.
+#[derive(Debug, Parser)]
+#[command(name = "tillsync", version, about, after_help = START_HELP, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The configuration file.
+    #[arg(long, short, global = true, value_name = "FILE", env = "TILLSYNC_CONFIG", default_value = default_config_path())]
+    pub config: PathBuf,
+    /// Answer in JSON, for scripts.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Common {
+    /// Who reads the answer.
+    #[must_use]
+    pub const fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Human }
+    }
+}
+
+const fn default_config_path() -> &'static str {
+    if cfg!(windows) {
+        r"C:\ProgramData\Tillsync\agent.toml"
+    } else {
+        "/etc/tillsync/agent.toml"
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read, record and send until stopped (Ctrl-C, SIGTERM).
+    #[command(after_help = EXIT_HELP)]
+    Run,
+    /// Find all faults of the configuration at once.
+    #[command(
+        after_help = "Examples:\n  tillsync check --config agent.toml\n  tillsync check --online    also ask each platform and look at each source"
+    )]
+    Check(CheckArgs),
+    /// Show what a source would give, storing and sending nothing.
+    #[command(
+        after_help = "Examples:\n  tillsync preview --source tills --limit 20\n  tillsync preview --source tills --input sample.csv --json"
+    )]
+    Preview(PreviewArgs),
+    /// Prove that every line read is in exactly one place: delivered, waiting, superseded, refused, quarantined or ignored.
+    #[command(after_help = "Exits with 1 if the count does not add up.")]
+    Audit,
+    /// Is the shop right, and if not, what to do.
+    Status,
+    /// Changes on their way to the platforms.
+    #[command(
+        after_help = "Examples:\n  tillsync outbox list\n  tillsync outbox retry 4711\n  tillsync outbox discard 4711 --reason \"article no longer sold online\""
+    )]
+    Outbox {
+        /// What to do; `list` if left out.
+        #[command(subcommand)]
+        action: Option<OutboxAction>,
+    },
+    /// What was read and could not become stock changes yet.
+    #[command(after_help = "Examples:\n  tillsync quarantine list\n  tillsync quarantine show 12")]
+    Quarantine {
+        /// What to do; `list` if left out.
+        #[command(subcommand)]
+        action: Option<QuarantineAction>,
+    },
+    /// Which item of a platform each SKU is.
+    #[command(
+        after_help = "Examples:\n  tillsync mapping list\n  tillsync mapping forget 00123    look it up again"
+    )]
+    Mapping {
+        /// What to do; `list` if left out.
+        #[command(subcommand)]
+        action: Option<MappingAction>,
+    },
+    /// Compare counts with the platforms and correct them (not in this build).
+    Reconcile {
+        /// Only show what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make a support bundle without secrets.
+    #[command(after_help = "Example:\n  tillsync diag --output diag.tar.gz")]
+    Diag {
+        /// Where to write it [default: tillsync-diag-TIME.tar.gz in the working folder].
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Copy the agent's database while it runs.
+    Backup {
+        /// Where to write it [default: `backups` in the state folder].
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Put a copy of the database in place; the agent must not run.
+    #[command(
+        after_help = "What was sent after the copy was made is unknown. The SKUs concerned are read back from the platform\nand settled; no change is sent twice."
+    )]
+    Restore {
+        /// The copy.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Print the configuration without secrets and personal bits.
+    MaskConfig,
+    /// Print the JSON Schema of the configuration, for editors.
+    ConfigSchema,
+    /// Print the completions of a shell.
+    #[command(
+        after_help = "Example:\n  tillsync completions bash > /etc/bash_completion.d/tillsync"
+    )]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Command {
+    /// Does it work without a configuration?
+    #[must_use]
+    pub const fn needs_config(&self) -> bool {
+        !matches!(
+            self,
+            Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. }
+        )
+    }
+}
+
+/// `check`
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Also look at each source and ask each platform.
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// `preview`
+#[derive(Debug, Clone, Args)]
+pub struct PreviewArgs {
+    /// Name of the source.
+    #[arg(long, value_name = "NAME")]
+    pub source: String,
+    /// Read this file or folder with the source's settings, in place of its own path.
+    #[arg(long, value_name = "PATH")]
+    pub input: Option<PathBuf>,
+    /// Stop after this many lines.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// `outbox ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum OutboxAction {
+    /// Waiting, in flight and refused entries.
+    List(ListArgs),
+    /// Everything about one entry.
+    Show {
+        /// Number of the entry.
+        id: i64,
+    },
+    /// Send a refused entry again.
+    Retry {
+        /// Number of the entry.
+        id: i64,
+    },
+    /// Give a refused entry up; it stays on record with the reason.
+    Discard {
+        /// Number of the entry.
+        id: i64,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+/// `quarantine ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum QuarantineAction {
+    /// All of it, newest first.
+    List(ListArgs),
+    /// One record as it was read.
+    Show {
+        /// Number of the record.
+        id: i64,
+    },
+    /// Read a record again, after the cause was mended.
+    Retry {
+        /// Number of the record.
+        id: i64,
+    },
+    /// Give a record up; it stays on record with the reason.
+    Discard {
+        /// Number of the record.
+        id: i64,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+/// `mapping ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum MappingAction {
+    /// All of it.
+    List(ListArgs),
+    /// Forget where a SKU goes; it is looked up again before the next change.
+    Forget {
+        /// The store's SKU.
+        sku: String,
+        /// Only on this platform.
+        #[arg(long, value_name = "NAME")]
+        platform: Option<String>,
+    },
+}
+
+/// What every list takes.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// Most rows shown.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u64,
+}
+
+impl Default for ListArgs {
+    fn default() -> Self {
+        Self { limit: 100 }
+    }
+}
+
+/// Carries out what needs neither the database, a platform nor the running agent, and answers the exit code;
+/// `None` for every other command.
+///
+/// # Errors
+/// The answer cannot be written.
+pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
+    match &cli.command {
+        Command::Check(CheckArgs { online: false }) => {
+            let (report, _) = check::offline(&cli.common.config);
+            check::print(out, &report)?;
+            Ok(Some(report.exit_code()))
+        }
+        Command::MaskConfig => match config::masked(&cli.common.config) {
+            Ok(text) => {
+                out.answer(&serde_json::json!({ "config": text }), |out| {
+                    out.bytes(text.as_bytes())
+                })?;
+                Ok(Some(exit::OK))
+            }
+            Err(faults) => {
+                check::print(out, &check::CheckReport::refused(&faults))?;
+                Ok(Some(exit::FAULTS))
+            }
+        },
+        Command::ConfigSchema => {
+            out.bytes(config::reference::schema_json().as_bytes())?;
+            Ok(Some(exit::OK))
+        }
+        Command::Completions { shell } => {
+            out.bytes(&completions(*shell))?;
+            Ok(Some(exit::OK))
+        }
+        Command::Reconcile { .. } => {
+            let answer = serde_json::json!({
+                "error": { "code": "reconcile_not_in_this_build", "message": "reconciliation is not in this build",
+                           "hint": "changes are sent as they happen; use a release that has it to compare full counts" }
+            });
+            out.answer(&answer, |out| {
+                out.line("Reconciliation is not in this build. Changes are sent as they happen; use a release that has it\nto compare full counts.")
+            })?;
+            Ok(Some(exit::FAULTS))
+        }
+        Command::Check(CheckArgs { online: true })
+        | Command::Run
+        | Command::Preview(_)
+        | Command::Audit
+        | Command::Status
+        | Command::Outbox { .. }
+        | Command::Quarantine { .. }
+        | Command::Mapping { .. }
+        | Command::Diag { .. }
+        | Command::Backup { .. }
+        | Command::Restore { .. } => Ok(None),
+    }
+}
+
+/// The completions of `shell`.
+#[must_use]
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tillsync", &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn config_and_json_may_stand_before_or_after_the_command() {
+        for line in [
+            ["tillsync", "--config", "a.toml", "--json", "status"],
+            ["tillsync", "status", "--config", "a.toml", "--json"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert_eq!(cli.common.config, PathBuf::from("a.toml"));
+            assert!(cli.common.json);
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_interface_is_there() {
+        for line in [
+            "run",
+            "check",
+            "check --online",
+            "preview --source a --input b --limit 3",
+            "audit",
+            "status",
+            "outbox",
+            "outbox list",
+            "outbox show 1",
+            "outbox retry 1",
+            "outbox discard 1 --reason x",
+            "quarantine",
+            "quarantine list --limit 5",
+            "quarantine show 1",
+            "quarantine retry 1",
+            "quarantine discard 1 --reason x",
+            "mapping",
+            "mapping list",
+            "mapping forget 00123",
+            "reconcile --dry-run",
+            "diag --output x",
+            "backup",
+            "backup --output x",
+            "restore --from x",
+            "mask-config",
+            "config-schema",
+            "completions bash",
+        ] {
+            Cli::try_parse_from(std::iter::once("tillsync").chain(line.split(' ')))
+                .unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_command_line_exits_with_the_usage_code() {
+        let error = Cli::try_parse_from(["tillsync", "outbox", "discard", "1"]).unwrap_err();
+        assert_eq!(error.exit_code(), i32::from(exit::USAGE));
+    }
+
+    #[test]
+    fn completions_name_the_commands() {
+        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::PowerShell] {
+            let text = String::from_utf8(completions(shell)).unwrap();
+            assert!(text.contains("quarantine") && text.contains("config-schema"));
+        }
+    }
+}

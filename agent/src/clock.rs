@@ -1,0 +1,98 @@
+//! The only reader of time.
+//!
+//! [`Clock::now`] never goes back: when the wall clock steps back, time goes on from where it was; when it jumps
+//! forward (network time after a boot at 1970, a resume from suspend), it follows. [`Clock::is_trusted`] says
+//! whether ages of things from before this start can be told: not while the wall clock is behind what the
+//! database has already seen.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use sync_core::model::Timestamp;
+
+/// No build of this program ran before 2026-11-01T00:00:00Z.
+const EARLIEST: Timestamp = Timestamp(1_793_491_200_000_000);
+/// A wall clock this far behind is stepped back, not just slewed.
+const BACKWARD_TOLERANCE: Duration = Duration::from_secs(120);
+
+/// Wall and monotonic time as one.
+#[derive(Debug)]
+pub struct Clock {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    at: Timestamp,
+    instant: Instant,
+    floor: Timestamp,
+    behind: bool,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { at: wall(), instant: Instant::now(), floor: EARLIEST, behind: false }) }
+    }
+}
+
+impl Clock {
+    /// Tells the latest time that the database has seen.
+    pub fn raise_floor(&self, seen: Timestamp) {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.floor = state.floor.max(seen);
+    }
+
+    /// The time; never earlier than an earlier answer.
+    pub fn now(&self) -> Timestamp {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let instant = Instant::now();
+        let steady = state.at.plus(instant.duration_since(state.instant));
+        let wall = wall();
+        state.behind = steady.since(wall) > BACKWARD_TOLERANCE;
+        state.at = steady.max(wall);
+        state.instant = instant;
+        state.at
+    }
+
+    /// Ages of what was done before this start can be told.
+    pub fn is_trusted(&self) -> bool {
+        self.note().is_none()
+    }
+
+    /// What is wrong with the wall clock, in plain words.
+    pub fn note(&self) -> Option<&'static str> {
+        let now = self.now();
+        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if now.plus(BACKWARD_TOLERANCE) < state.floor {
+            Some("the computer's clock is behind the last recorded sale: set the date and time, or wait for network time")
+        } else if state.behind {
+            Some("the computer's clock was set back: check the date and time")
+        } else {
+            None
+        }
+    }
+}
+
+fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(0).plus(since)
+}
+
+/// A point in time as RFC 3339 in UTC, to the microsecond at most.
+pub fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.0).map_or_else(|_| at.0.to_string(), |stamp| stamp.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_goes_back_and_a_clock_behind_the_database_is_not_trusted() {
+        let clock = Clock::default();
+        let first = clock.now();
+        assert!(clock.now() >= first);
+        clock.raise_floor(first.plus(Duration::from_secs(3600)));
+        assert!(!clock.is_trusted());
+    }
+}

@@ -1,0 +1,116 @@
+//! From the configuration to live parts: platform connections and source readers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use pos_adapters::PosSource;
+use pos_adapters::file::FileSource;
+use sync_core::retry::RetryLimits;
+
+use crate::clock::Clock;
+use crate::config::{Config, HttpConfig, MatchBy, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig};
+use crate::platform::http::{HeaderText, Http, HttpSettings};
+use crate::platform::shopify::{self, Shopify, ShopifySettings};
+use crate::platform::transport::{self, TransportSettings, WallClock};
+use crate::platform::Platform;
+use crate::writer::LaneSpec;
+
+/// Installs the TLS provider of the process. Must come before any client is built.
+pub fn install_tls() {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("A TLS provider was installed before");
+    }
+}
+
+/// One lane for each platform.
+///
+/// # Errors
+/// The first platform that cannot be set up.
+pub fn lanes(config: &Config, clock: &Arc<Clock>) -> anyhow::Result<Vec<LaneSpec>> {
+    let http = transport::client(&TransportSettings::default())?;
+    config
+        .platforms
+        .iter()
+        .map(|platform| {
+            let look_up_retry = RetryLimits { first: config.look_up.retry_first, max: config.look_up.retry_most };
+            Ok(LaneSpec {
+                name: platform.name().to_string(),
+                kind: platform.kind(),
+                platform: connect(platform, config, &http, clock).with_context(|| format!("cannot set up platform `{}`", platform.name()))?,
+                look_up_retry,
+                retry: RetryLimits::default(),
+                probe: RetryLimits { first: Duration::from_secs(10), max: Duration::from_secs(120) },
+            })
+        })
+        .collect()
+}
+
+fn connect(platform: &PlatformConfig, config: &Config, http: &reqwest::Client, clock: &Arc<Clock>) -> anyhow::Result<Arc<dyn Platform>> {
+    let clock = Arc::clone(clock);
+    let wall: WallClock = Arc::new(move || clock.now());
+    Ok(match platform {
+        PlatformConfig::Shopify(shopify) => Arc::new(Shopify::new(shopify_settings(shopify)?, http.clone(), wall)),
+        PlatformConfig::Http(door) => Arc::new(Http::new(http_settings(door, config)?, http.clone(), wall)),
+    })
+}
+
+fn shopify_settings(config: &ShopifyConfig) -> anyhow::Result<ShopifySettings> {
+    let base = config.base_url.parse().with_context(|| format!("`{}` is no address", config.base_url))?;
+    let auth = match &config.auth {
+        ShopifyAuth::Token(token) => shopify::Auth::StaticToken(token.clone()),
+        ShopifyAuth::ClientCredentials { client_id, client_secret } => shopify::Auth::ClientCredentials {
+            client_id: match client_id {
+                PlainOrSecret::Plain(text) => text.clone(),
+                PlainOrSecret::Secret(reference) => reference.read()?.expose().to_owned(),
+            },
+            client_secret: client_secret.clone(),
+        },
+    };
+    let mut settings = ShopifySettings::new(base, shopify::Location::parse(&config.location), auth);
+    settings.match_by = match config.match_by {
+        MatchBy::Sku => shopify::MatchBy::Sku,
+        MatchBy::Barcode => shopify::MatchBy::Barcode,
+        MatchBy::SkuThenBarcode => shopify::MatchBy::SkuThenBarcode,
+    };
+    settings.in_flight_max = config.in_flight_max;
+    settings.activate_missing = config.activate_missing;
+    Ok(settings)
+}
+
+fn http_settings(door: &HttpConfig, config: &Config) -> anyhow::Result<HttpSettings> {
+    let url = door.url.parse().context("the url of the platform is no address")?;
+    let mut settings = HttpSettings::new(url, config.store.id.clone());
+    settings.secret = door.secret.clone();
+    settings.merge = door.merge;
+    settings.changes_max = door.changes_max;
+    settings.in_flight_max = door.in_flight_max;
+    settings.headers = door
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            let value = match value {
+                PlainOrSecret::Plain(text) => HeaderText::Plain(text.clone()),
+                PlainOrSecret::Secret(reference) => HeaderText::Secret(reference.clone()),
+            };
+            (name.clone(), value)
+        })
+        .collect();
+    Ok(settings)
+}
+
+/// The reader of a source.
+///
+/// # Errors
+/// What its settings lack.
+pub fn source(source: &SourceConfig, config: &Config) -> anyhow::Result<Box<dyn PosSource>> {
+    match source {
+        SourceConfig::File(settings) => {
+            let reader = FileSource::new(settings.clone(), config.store.timezone.clone()).map_err(|faults| {
+                let list: Vec<String> = faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
+                anyhow::anyhow!("source `{}`: {}", settings.name, list.join("; "))
+            })?;
+            Ok(Box::new(reader))
+        }
+    }
+}

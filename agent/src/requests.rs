@@ -1,0 +1,105 @@
+//! How a command on the same machine asks the running agent to act: a file in the state folder.
+//!
+//! `requests/<name>.json` is written by the command (temp and rename), picked up by the agent, answered as
+//! `requests/<name>.done`, and removed by the command. The folder belongs to the owner of the state folder only,
+//! so whoever can write there may act. A request left while no agent runs is carried out at its next start.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, sync_channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::ingest::Wake;
+use crate::writer::admin::{Action, Request};
+use crate::writer::{Command, Commands};
+
+const FOLDER: &str = "requests";
+const ANSWER_WAIT: Duration = Duration::from_secs(15);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+const SCAN_EVERY: Duration = Duration::from_secs(60);
+
+/// Where requests are put.
+pub fn folder(state: &Path) -> PathBuf {
+    state.join(FOLDER)
+}
+
+/// Asks the running agent and waits for its answer.
+///
+/// # Errors
+/// The agent refuses, does not answer in time (then it is done at its next start), or the folder cannot be written.
+pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
+    let folder = folder(state);
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let name = format!("{:016x}", getrandom::u64().unwrap_or(0));
+    let (request, done) = (folder.join(format!("{name}.json")), folder.join(format!("{name}.done")));
+    let temporary = folder.join(format!("{name}.part"));
+    std::fs::write(&temporary, serde_json::to_vec(action)?).with_context(|| format!("cannot write `{}`", temporary.display()))?;
+    std::fs::rename(&temporary, &request).context("cannot put the request into place")?;
+    let (_hold, wait) = std::sync::mpsc::channel::<()>();
+    let asked = Instant::now();
+    while asked.elapsed() < ANSWER_WAIT {
+        if let Ok(text) = std::fs::read_to_string(&done) {
+            std::fs::remove_file(&done).ok();
+            let answer: Result<String, String> = serde_json::from_str(&text).context("the agent's answer cannot be read")?;
+            return answer.map_err(|refused| anyhow::anyhow!(refused));
+        }
+        let _timed_out = wait.recv_timeout(LOOK_AGAIN);
+    }
+    anyhow::bail!("the agent does not answer; if it is not running, this is done at its next start")
+}
+
+/// Serves requests until woken with [`Wake::Stop`]. `sources` are told when they have to start from other cursors.
+pub fn serve(state: &Path, wakes: &Receiver<Wake>, commands: &Commands, sources: &[(String, Sender<Wake>)]) {
+    let folder = folder(state);
+    if let Err(error) = std::fs::create_dir_all(&folder) {
+        tracing::warn!(folder = %folder.display(), %error, "Commands cannot reach this agent");
+        return;
+    }
+    loop {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json")) {
+            serve_one(&path, commands, sources);
+        }
+        match wakes.recv_timeout(SCAN_EVERY) {
+            Ok(Wake::Stop) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
+            Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume) | Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)]) {
+    let answer = read(path).and_then(|action| {
+        let (reply, answer) = sync_channel(1);
+        let rereads = match &action {
+            Action::RereadSource { source } => Some(source.clone()),
+            Action::RetryEntry { .. } | Action::DiscardEntry { .. } | Action::DiscardQuarantined { .. } | Action::ForgetTarget { .. } => None,
+        };
+        commands.send(Command::Admin(Request { action, reply })).map_err(|_| "the agent is stopping".to_owned())?;
+        let done = answer.recv().map_err(|_| "the agent is stopping".to_owned())?;
+        for (_, wakes) in sources.iter().filter(|(name, _)| rereads.as_deref() == Some(name)) {
+            let _ended = wakes.send(Wake::Resume);
+        }
+        done
+    });
+    let done = path.with_extension("done");
+    let written = serde_json::to_vec(&answer).map_err(std::io::Error::other).and_then(|text| {
+        let part = path.with_extension("answer");
+        std::fs::write(&part, text)?;
+        std::fs::remove_file(path)?;
+        std::fs::rename(part, done)
+    });
+    if let Err(error) = written {
+        tracing::warn!(path = %path.display(), %error, "A request was carried out but not answered");
+    }
+}
+
+fn read(path: &Path) -> Result<Action, String> {
+    let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if length > REQUEST_BYTES_MAX {
+        return Err("the request is too long".to_owned());
+    }
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|e| format!("the request cannot be read: {e}"))
+}

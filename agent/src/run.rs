@@ -1,0 +1,215 @@
+//! Builds the parts, runs them, stops them in order: sources first, then the network, the writer last.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use anyhow::Context as _;
+use pos_adapters::PosSource;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::StateFolder;
+use crate::db::recovery::{self, Opened};
+use crate::ingest::{SourceThread, Wake};
+use crate::platform::Platform;
+use crate::status::StatusSnapshot;
+use crate::status::server::StatusServer;
+use crate::wake::FileEvents;
+use crate::writer::{Board, Command, Commands, Work, Writer};
+use crate::{connect, push, requests, status, upkeep};
+
+/// SQLite's page cache of the writer. Larger transactions spill into the write-ahead log.
+const CACHE_KIB: i64 = 8 * 1024;
+/// Threads for blocking calls of the runtime (name look-ups); more would only cost memory.
+const BLOCKING_THREADS_MAX: usize = 2;
+
+/// A running agent.
+struct Parts {
+    writer: JoinHandle<()>,
+    commands: Commands,
+    sources: Vec<(String, Sender<Wake>, JoinHandle<()>)>,
+    helpers: Vec<(Sender<Wake>, JoinHandle<()>)>,
+    _events: FileEvents,
+}
+
+/// Runs until a signal asks to stop.
+///
+/// # Errors
+/// What keeps the agent from starting; a [`crate::db::DbError`] is in the chain if it is the state folder.
+pub fn run(config: &Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build()
+        .context("cannot start the runtime")?;
+    let stop = CancellationToken::new();
+    let folder = StateFolder::lock(&config.state.path)?;
+    let clock = Arc::new(Clock::default());
+    let started_at = clock.now();
+    let names: Vec<String> = config.sources.iter().map(|source| source.name().to_string()).collect();
+    let board = Arc::new(Board::new(&names, config.platforms.len()));
+
+    let (work, works) = tokio::sync::mpsc::unbounded_channel::<Work>();
+    let (commands, writer_commands) = channel::<Command>();
+    let lanes = connect::lanes(config, &clock)?;
+    let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
+    let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
+    note_recovery(&opened);
+    let writer = Writer::new(conn, folder.database(), Arc::clone(&clock), &names, lanes, work, Arc::clone(&board))?;
+    let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock)?;
+
+    let snapshot = {
+        let (board, config, path, clock) = (Arc::clone(&board), config.clone(), folder.path().to_owned(), Arc::clone(&clock));
+        Arc::new(move || status::view::snapshot(&board.facts(), &config, &path, &clock, started_at)) as Arc<dyn Fn() -> StatusSnapshot + Send + Sync>
+    };
+    let served = runtime.block_on(serve(config, platforms, works, parts.commands.clone(), snapshot, stop.clone()));
+    stop.cancel();
+    parts.stop();
+    drop(runtime);
+    served
+}
+
+fn stamp(clock: &Clock) -> String {
+    crate::clock::rfc3339(clock.now()).chars().filter(char::is_ascii_alphanumeric).take(15).collect()
+}
+
+fn note_recovery(opened: &Opened) {
+    match opened {
+        Opened::Good => {}
+        Opened::Rebuilt { aside, from, .. } => tracing::warn!(
+            aside = %aside.display(),
+            from_backup = from.is_some(),
+            "Started from a rebuilt database; the shop's numbers are read back before anything is written"
+        ),
+    }
+}
+
+fn start(
+    config: &Config,
+    folder: &StateFolder,
+    writer: Writer,
+    commands: Commands,
+    writer_commands: Receiver<Command>,
+    names: &[String],
+    clock: &Arc<Clock>,
+) -> anyhow::Result<Parts> {
+    let mut readers: Vec<Box<dyn PosSource>> = Vec::new();
+    for source in &config.sources {
+        readers.push(connect::source(source, config)?);
+    }
+    let writer = spawn("writer", move || writer.run(&writer_commands))?;
+    let mut sources = Vec::new();
+    let mut watched = Vec::new();
+    for (index, (source, name)) in readers.into_iter().zip(names).enumerate() {
+        let (wake, wakes) = channel();
+        watched.extend(source.watched().into_iter().map(|path| (path, wake.clone())));
+        let thread = SourceThread { index, source, wakes, commands: commands.clone(), clock: Arc::clone(clock) };
+        sources.push((name.clone(), wake, spawn("source", move || thread.run())?));
+    }
+    let mut helpers = Vec::new();
+    let (wake, wakes) = channel();
+    let state = folder.path().to_owned();
+    let asked = requests::folder(&state);
+    std::fs::create_dir_all(&asked).with_context(|| format!("cannot make `{}`", asked.display()))?;
+    watched.push((asked, wake.clone()));
+    let (to_writer, routes) = (commands.clone(), sources.iter().map(|(name, wake, _)| (name.clone(), wake.clone())).collect::<Vec<_>>());
+    helpers.push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes))?));
+    let (wake, wakes) = channel();
+    let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
+    helpers.push((wake, spawn("upkeep", move || upkeep.run(&wakes))?));
+    Ok(Parts { writer, commands, sources, helpers, _events: FileEvents::watch(watched) })
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body).with_context(|| format!("cannot start the thread `{name}`"))
+}
+
+impl Parts {
+    fn stop(self) {
+        for (wake, thread) in self.sources.into_iter().map(|(_, wake, thread)| (wake, thread)).chain(self.helpers) {
+            let _ended = wake.send(Wake::Stop);
+            join(thread);
+        }
+        let _ended = self.commands.send(Command::Stop);
+        join(self.writer);
+    }
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("A thread ended in a panic; what it had not stored is read or sent again after the next start");
+    }
+}
+
+async fn serve(
+    config: &Config,
+    platforms: Vec<Arc<dyn Platform>>,
+    works: tokio::sync::mpsc::UnboundedReceiver<Work>,
+    commands: Commands,
+    snapshot: Arc<dyn Fn() -> StatusSnapshot + Send + Sync>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let push = tokio::spawn(push::run(platforms, works, commands, stop.clone()));
+    let server = match &config.status {
+        Some(settings) => {
+            let server = StatusServer::bind(settings.listen).await?;
+            tracing::info!(address = %server.address(), "Status page");
+            Some(tokio::spawn(server.serve(snapshot, stop.clone())))
+        }
+        None => None,
+    };
+    ready();
+    let ended = tokio::select! {
+        ended = signal() => ended.context("cannot wait for a signal"),
+        // The push loop ends early only if the writer has.
+        ended = push => {
+            ended.context("the network side ended in a panic")?;
+            anyhow::bail!("the writer ended by itself; see the log")
+        }
+    };
+    tracing::info!("Stopping");
+    stopping();
+    stop.cancel();
+    if let Some(server) = server {
+        server.await.context("the status server ended in a panic")??;
+    }
+    ended
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+#[cfg(unix)]
+fn ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::debug!(%error, "No service manager to tell");
+    }
+}
+
+#[cfg(unix)]
+fn stopping() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
+        tracing::debug!(%error, "No service manager to tell");
+    }
+}
+
+#[cfg(not(unix))]
+fn ready() {}
+
+#[cfg(not(unix))]
+fn stopping() {}

@@ -1,0 +1,631 @@
+//! The one thread that writes the database, and the loop that owns the lanes.
+//!
+//! Everything that changes state arrives as a [`Command`]. The loop takes what is queued as one group, applies it
+//! inside one SQL transaction (transactions, movements, cursors, answers, new frozen batches), commits, and only
+//! then lets anything leave: replies to sources, [`Work`] for the network. One fsync therefore stands between a
+//! sale and its request, and many sales share one fsync when they come fast.
+//!
+//! When a group cannot be committed it is rolled back whole, the lanes are rebuilt from the database, sources go
+//! back to their stored cursors, and answers are kept and applied again. Nothing is decided here that the pure
+//! core could decide.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::time::{Duration, Instant};
+
+use pos_adapters::Chunk;
+use rusqlite::Connection;
+use sync_core::model::{BatchId, EntryId, IdempotencyKey, Seq, Sku, SkuId, Timestamp};
+use sync_core::outbox::verdict::Answer;
+use sync_core::retry::Jitter;
+
+use crate::clock::Clock;
+use crate::crash;
+use crate::db::{self, DbError, step};
+use crate::platform::{CallFailure, Found, Platform, ProbeReport};
+use crate::sabotage::{self, Rule};
+
+pub mod admin;
+mod forget;
+mod lanes;
+mod record;
+pub mod restore;
+pub mod view;
+
+pub use lanes::LaneRuntime;
+pub use view::Board;
+
+/// Most lines that one commit takes.
+const GROUP_LINES_MAX: u64 = 65_536;
+/// Longest that a group stays open for chunks that are known to follow.
+const GROUP_OPEN_MAX: Duration = Duration::from_millis(200);
+/// How long to wait for the next of them.
+const NEXT_CHUNK_WAIT: Duration = Duration::from_millis(20);
+/// Longest that a plain acknowledgement waits to share a commit with the next sale.
+const ACK_WAIT_MAX: Duration = Duration::from_millis(50);
+/// A closing that was committed without fsync is made durable after this long at the latest.
+const UNSYNCED_MAX: Duration = Duration::from_secs(5);
+/// Pause after a failed commit.
+const FAILURE_WAIT: Duration = Duration::from_secs(1);
+/// The write-ahead log is folded into the database after this many commits or lines, and truncated when idle.
+const CHECKPOINT_COMMITS: u32 = 500;
+const CHECKPOINT_LINES: u64 = 50_000;
+/// Least time between two looks of the board at a lane with much to do.
+const PUBLISH_MIN: Duration = Duration::from_millis(100);
+const IDLE_BEFORE_TRUNCATE: Duration = Duration::from_secs(30);
+
+/// To the writer.
+pub enum Command {
+    /// A chunk of a source, with its cursors.
+    Chunk {
+        /// Index of the source.
+        source: usize,
+        /// What was read.
+        chunk: Chunk,
+        /// The source has more at hand.
+        more: bool,
+        /// Dropped when the chunk has been taken in.
+        room: crate::ingest::Place,
+        /// Told `true` after the commit, `false` if it failed.
+        stored: SyncSender<bool>,
+    },
+    /// A source asks where it stands. `None` is answered while the database cannot be read.
+    Cursors {
+        /// Index of the source.
+        source: usize,
+        /// Where to answer.
+        reply: SyncSender<Option<Vec<(String, String)>>>,
+    },
+    /// A source has nothing new, or cannot be read.
+    SourceState {
+        /// Index of the source.
+        source: usize,
+        /// Unread bytes as far as known.
+        backlog: Option<u64>,
+        /// What is wrong, if something is: code, message, hint.
+        fault: Option<(String, String, String)>,
+    },
+    /// The answer to a sent batch.
+    Answer {
+        /// Index of the lane.
+        lane: usize,
+        /// Which batch.
+        batch: BatchId,
+        /// What the platform said.
+        answer: Answer,
+    },
+    /// A look-up ended.
+    LookedUp {
+        /// Index of the lane.
+        lane: usize,
+        /// What was asked for.
+        skus: Vec<SkuId>,
+        /// What was found, in the same order.
+        result: Result<Vec<Found>, CallFailure>,
+    },
+    /// A read-back ended.
+    ReadBack {
+        /// Index of the lane.
+        lane: usize,
+        /// For which batch.
+        batch: BatchId,
+        /// What was asked for.
+        items: Vec<String>,
+        /// The numbers, in the same order.
+        result: Result<Vec<Option<i64>>, CallFailure>,
+    },
+    /// The probe of a paused lane ended.
+    Probed {
+        /// Index of the lane.
+        lane: usize,
+        /// What it said.
+        result: Result<ProbeReport, CallFailure>,
+    },
+    /// Fold closed batches beyond the retention into sums.
+    Forget {
+        /// Closed before this.
+        before: Timestamp,
+        /// Told how many.
+        reply: SyncSender<u64>,
+    },
+    /// A person's action on the outbox or quarantine, from the command line.
+    Admin(admin::Request),
+    /// End after what is queued.
+    Stop,
+}
+
+/// From the writer to the network.
+#[derive(Debug)]
+pub enum Work {
+    /// Send frozen bytes.
+    Send {
+        /// Index of the lane.
+        lane: usize,
+        /// Which batch.
+        batch: BatchId,
+        /// Its key.
+        key: IdempotencyKey,
+        /// Its bytes.
+        body: Arc<[u8]>,
+    },
+    /// Read the platform's numbers.
+    ReadBack {
+        /// Index of the lane.
+        lane: usize,
+        /// For which batch.
+        batch: BatchId,
+        /// Which items.
+        items: Vec<String>,
+    },
+    /// Look SKUs up.
+    LookUp {
+        /// Index of the lane.
+        lane: usize,
+        /// Which.
+        skus: Vec<(SkuId, Sku)>,
+    },
+    /// Probe a paused lane.
+    Probe {
+        /// Index of the lane.
+        lane: usize,
+    },
+}
+
+/// Where the writer puts work for the network.
+pub type WorkQueue = tokio::sync::mpsc::UnboundedSender<Work>;
+
+/// One lane of the configuration.
+pub struct LaneSpec {
+    /// Its name.
+    pub name: String,
+    /// `shopify`, `http`, …
+    pub kind: &'static str,
+    /// The connection.
+    pub platform: Arc<dyn Platform>,
+    /// Delays, from the configuration.
+    pub look_up_retry: sync_core::retry::RetryLimits,
+    /// See `look_up_retry`.
+    pub retry: sync_core::retry::RetryLimits,
+    /// See `look_up_retry`.
+    pub probe: sync_core::retry::RetryLimits,
+}
+
+/// The writer's state. Rebuilt from the database after a failed commit.
+pub struct Writer {
+    conn: Connection,
+    clock: Arc<Clock>,
+    epoch: String,
+    sources: Vec<SourceRuntime>,
+    lanes: Vec<LaneRuntime>,
+    skus: HashMap<String, SkuId>,
+    codes: HashMap<SkuId, Sku>,
+    segments: HashMap<String, i64>,
+    seq: Seq,
+    next_entry: EntryId,
+    next_batch: BatchId,
+    moved: record::Moved,
+    restored: restore::CatchingUp,
+    work: WorkQueue,
+    board: Arc<Board>,
+    kept: VecDeque<Command>,
+    broken: bool,
+    unsynced_since: Option<Instant>,
+    commits_since_checkpoint: u32,
+    lines_since_checkpoint: u64,
+    checkpointer: SyncSender<()>,
+    lines_text: String,
+    published: Instant,
+}
+
+struct SourceRuntime {
+    id: i64,
+    name: String,
+}
+
+/// Why a group ended as it did.
+enum Group {
+    Go(VecDeque<Command>),
+    Stop,
+}
+
+impl Writer {
+    /// Takes the database over: reads what is pending and prepares the lanes.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub fn new(
+        conn: Connection,
+        db_path: std::path::PathBuf,
+        clock: Arc<Clock>,
+        source_names: &[String],
+        lanes: Vec<LaneSpec>,
+        work: WorkQueue,
+        board: Arc<Board>,
+    ) -> Result<Self, DbError> {
+        if sabotage::breaks(Rule::NoFsync) {
+            conn.execute_batch("PRAGMA synchronous = OFF").map_err(step("set synchronous"))?;
+        }
+        let epoch = restore::epoch(&conn)?;
+        let sources = source_names
+            .iter()
+            .map(|name| Ok(SourceRuntime { id: db::tables::source_id(&conn, name)?, name: name.clone() }))
+            .collect::<Result<Vec<_>, DbError>>()?;
+        let seq = db::ledger::last_seq(&conn)?;
+        let lanes = lanes
+            .into_iter()
+            .map(|spec| LaneRuntime::new(&conn, spec, seq))
+            .collect::<Result<Vec<_>, DbError>>()?;
+        let checkpointer = spawn_checkpointer(db_path.clone());
+        let restored = restore::CatchingUp::load(&conn, source_names.len())?;
+        let mut writer = Self {
+            conn,
+            clock,
+            epoch,
+            sources,
+            lanes,
+            skus: HashMap::new(),
+            codes: HashMap::new(),
+            segments: HashMap::new(),
+            seq,
+            next_entry: EntryId(0),
+            next_batch: BatchId(0),
+            moved: record::Moved::default(),
+            restored,
+            work,
+            board,
+            kept: VecDeque::new(),
+            broken: false,
+            unsynced_since: None,
+            commits_since_checkpoint: 0,
+            lines_since_checkpoint: 0,
+            checkpointer,
+            lines_text: String::new(),
+            published: Instant::now(),
+        };
+        writer.rebuild()?;
+        writer.board.start(&writer.conn)?;
+        Ok(writer)
+    }
+
+    /// Runs until [`Command::Stop`].
+    pub fn run(mut self, commands: &Receiver<Command>) {
+        self.act();
+        self.publish();
+        loop {
+            match self.gather(commands) {
+                Group::Go(group) => self.group(group, commands),
+                Group::Stop => break,
+            }
+        }
+        if let Err(fault) = self.sync_now() {
+            tracing::error!(error = &fault as &dyn std::error::Error, "The last acknowledgements may be sent again after the next start");
+        }
+    }
+
+    /// Waits for something to do.
+    fn gather(&mut self, commands: &Receiver<Command>) -> Group {
+        let acks_since = Instant::now();
+        let mut group = VecDeque::new();
+        loop {
+            let acks_wait = (!self.kept.is_empty()).then(|| ACK_WAIT_MAX.saturating_sub(acks_since.elapsed()));
+            let wait = acks_wait.unwrap_or_else(|| self.idle_wait());
+            match commands.recv_timeout(wait) {
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    group.append(&mut self.kept);
+                    if !group.is_empty() {
+                        self.group(group, commands);
+                    }
+                    return Group::Stop;
+                }
+                Ok(command) if self.may_wait(&command) => self.kept.push_back(command),
+                Ok(command) => {
+                    group.append(&mut self.kept);
+                    group.push_back(command);
+                    return Group::Go(group);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    group.append(&mut self.kept);
+                    if group.is_empty() {
+                        self.idle();
+                    }
+                    return Group::Go(group);
+                }
+            }
+        }
+    }
+
+    /// A plain acknowledgement with nothing waiting behind it can share the commit of the next sale.
+    fn may_wait(&self, command: &Command) -> bool {
+        match command {
+            Command::Answer { lane, answer: Answer::Applied { .. }, .. } => {
+                self.lanes.get(*lane).is_some_and(|runtime| runtime.lane.waiting_len() == 0)
+            }
+            _ => false,
+        }
+    }
+
+    fn idle_wait(&self) -> Duration {
+        let now = self.clock.now();
+        let deadline = self.lanes.iter().filter_map(|runtime| runtime.lane.next_deadline()).map(|(at, _)| at).min();
+        let lanes = deadline.map_or(IDLE_BEFORE_TRUNCATE, |at| at.since(now));
+        let sync = self.unsynced_since.map_or(IDLE_BEFORE_TRUNCATE, |since| UNSYNCED_MAX.saturating_sub(since.elapsed()));
+        let broken = if self.broken { FAILURE_WAIT } else { IDLE_BEFORE_TRUNCATE };
+        // Zero would spin if a deadline could not be met.
+        lanes.min(sync).min(broken).clamp(Duration::from_millis(1), IDLE_BEFORE_TRUNCATE)
+    }
+
+    fn idle(&mut self) {
+        if self.broken {
+            return;
+        }
+        if self.unsynced_since.is_some_and(|since| since.elapsed() >= UNSYNCED_MAX)
+            && let Err(fault) = self.sync_now()
+        {
+            self.failed(&fault);
+        }
+        if self.commits_since_checkpoint > 0 && self.lanes.iter().all(|runtime| runtime.lane.next_deadline().is_none()) {
+            self.commits_since_checkpoint = 0;
+            if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+                tracing::warn!(%error, "Cannot fold the write-ahead log; it is tried again later");
+            }
+        }
+    }
+
+    /// One group: apply, commit, act.
+    fn group(&mut self, group: VecDeque<Command>, commands: &Receiver<Command>) {
+        if self.broken {
+            if let Err(fault) = self.rebuild() {
+                self.failed(&fault);
+                self.put_back(group);
+                return;
+            }
+            self.broken = false;
+        }
+        let durable = group.iter().any(|command| !self.may_wait(command)) || group.is_empty();
+        let mut applied = Applied::default();
+        match self.apply(group, commands, &mut applied, durable) {
+            Ok(()) => {
+                applied.reply(true);
+                self.act();
+                self.checkpoint_if_due();
+            }
+            Err(fault) => {
+                if let Err(error) = self.conn.execute_batch("ROLLBACK") {
+                    tracing::debug!(%error, "No transaction to roll back");
+                }
+                self.failed(&fault);
+                let kept = std::mem::take(&mut applied.keep);
+                applied.reply(false);
+                self.put_back(kept);
+            }
+        }
+        self.publish();
+    }
+
+    fn put_back(&mut self, group: VecDeque<Command>) {
+        for command in group {
+            match command {
+                Command::Chunk { stored, .. } => notify(&stored, false),
+                other => self.kept.push_back(other),
+            }
+        }
+    }
+
+    fn failed(&mut self, fault: &DbError) {
+        self.broken = true;
+        self.board.fault(fault);
+        tracing::error!(code = fault.code(), hint = fault.hint(), error = fault as &dyn std::error::Error, "Cannot store; nothing is lost, it is tried again");
+        // A full disk is not helped by trying at once; commands keep queueing, bounded by their senders.
+        let (_hold, wait) = std::sync::mpsc::channel::<()>();
+        let _timed_out = wait.recv_timeout(FAILURE_WAIT);
+    }
+
+    fn apply(&mut self, group: VecDeque<Command>, commands: &Receiver<Command>, applied: &mut Applied, durable: bool) -> Result<(), DbError> {
+        let full = durable && !sabotage::breaks(Rule::NoFsync);
+        self.set_synchronous(full)?;
+        self.conn.execute_batch("BEGIN IMMEDIATE").map_err(step("begin"))?;
+        self.board.begin();
+        let opened = Instant::now();
+        let mut more = false;
+        for command in group {
+            more = self.apply_one(command, applied)?;
+        }
+        while applied.lines < GROUP_LINES_MAX && opened.elapsed() < GROUP_OPEN_MAX {
+            let next = if more { commands.recv_timeout(NEXT_CHUNK_WAIT).ok() } else { commands.try_recv().ok() };
+            match next {
+                None => break,
+                Some(Command::Stop) => {
+                    self.kept.push_back(Command::Stop);
+                    break;
+                }
+                Some(command) => more = self.apply_one(command, applied)?,
+            }
+        }
+        self.post_movements()?;
+        let frozen = self.freeze()?;
+        self.flush_lanes()?;
+        crash::point("before_commit").map_err(|source| DbError::Io { step: "commit", source })?;
+        self.conn.execute_batch("COMMIT").map_err(step("commit"))?;
+        crash::point("after_commit").map_err(|source| DbError::Io { step: "commit", source })?;
+        self.board.commit();
+        self.commits_since_checkpoint += 1;
+        self.lines_since_checkpoint += applied.lines;
+        if full {
+            self.unsynced_since = None;
+        } else {
+            self.unsynced_since.get_or_insert_with(Instant::now);
+            if frozen || applied.lines > 0 {
+                self.sync_now()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_synchronous(&self, full: bool) -> Result<(), DbError> {
+        let level = if sabotage::breaks(Rule::NoFsync) {
+            "PRAGMA synchronous = OFF"
+        } else if full {
+            "PRAGMA synchronous = FULL"
+        } else {
+            "PRAGMA synchronous = NORMAL"
+        };
+        self.conn.prepare_cached(level).and_then(|mut statement| statement.execute([]).map(|_| ())).map_err(step("set synchronous"))
+    }
+
+    /// An fsync of everything committed so far.
+    fn sync_now(&mut self) -> Result<(), DbError> {
+        self.set_synchronous(true)?;
+        db::tables::set_meta(&self.conn, "synced_at", &self.clock.now().0.to_string())?;
+        self.unsynced_since = None;
+        Ok(())
+    }
+
+    /// Applies one command inside the open transaction. Returns whether more of the same source follows.
+    fn apply_one(&mut self, command: Command, applied: &mut Applied) -> Result<bool, DbError> {
+        match command {
+            Command::Chunk { source, chunk, more, stored, room } => {
+                applied.stored.push(stored);
+                applied.lines += u64::try_from(chunk.transactions.len()).unwrap_or(u64::MAX);
+                self.record(source, chunk)?;
+                drop(room);
+                Ok(more)
+            }
+            Command::Cursors { source, reply } => {
+                let cursors = self.sources.get(source).and_then(|s| db::tables::cursors(&self.conn, s.id).ok());
+                if reply.send(cursors).is_err() {
+                    tracing::debug!("A source stopped before its cursors were read");
+                }
+                Ok(false)
+            }
+            Command::SourceState { source, backlog, fault } => {
+                self.source_quiet(source, backlog, fault)?;
+                Ok(false)
+            }
+            Command::Answer { lane, batch, answer } => {
+                applied.keep.push_back(Command::Answer { lane, batch, answer: answer.clone() });
+                self.answered(lane, batch, answer)?;
+                Ok(false)
+            }
+            Command::LookedUp { lane, skus, result } => {
+                applied.keep.push_back(Command::LookedUp { lane, skus: skus.clone(), result: result.clone() });
+                self.looked_up(lane, &skus, result)?;
+                Ok(false)
+            }
+            Command::ReadBack { lane, batch, items, result } => {
+                applied.keep.push_back(Command::ReadBack { lane, batch, items: items.clone(), result: result.clone() });
+                self.read_back(lane, batch, &items, result)?;
+                Ok(false)
+            }
+            Command::Probed { lane, result } => {
+                self.probed(lane, result);
+                Ok(false)
+            }
+            Command::Forget { before, reply } => {
+                let forgotten = self.forget_sent(before)?;
+                if reply.send(forgotten).is_err() {
+                    tracing::debug!("Nobody waits for the answer");
+                }
+                Ok(false)
+            }
+            Command::Admin(request) => {
+                let answered = self.admin(request)?;
+                applied.admin.push(answered);
+                Ok(false)
+            }
+            Command::Stop => {
+                self.kept.push_back(Command::Stop);
+                Ok(false)
+            }
+        }
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        if self.commits_since_checkpoint >= CHECKPOINT_COMMITS || self.lines_since_checkpoint >= CHECKPOINT_LINES {
+            self.commits_since_checkpoint = 1;
+            self.lines_since_checkpoint = 0;
+            // A full queue means that one is under way.
+            let _already_asked = self.checkpointer.try_send(());
+        }
+    }
+
+    fn sku(&mut self, code: &Sku) -> Result<SkuId, DbError> {
+        if let Some(id) = self.skus.get(code.as_str()) {
+            return Ok(*id);
+        }
+        let id = db::tables::sku_id(&self.conn, code.as_str())?;
+        self.skus.insert(code.as_str().to_owned(), id);
+        self.codes.insert(id, code.clone());
+        Ok(id)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Tells the board; rarely enough that a busy lane does not pay for it.
+    fn publish(&mut self) {
+        if self.published.elapsed() < PUBLISH_MIN && self.lanes.iter().any(|runtime| runtime.lane.waiting_len() > 100) {
+            return;
+        }
+        self.published = Instant::now();
+        self.board.lanes(self.lanes.iter().map(view::lane_facts).collect(), self.skus.len(), self.seq, &self.clock);
+    }
+}
+
+/// What a group has to answer when it ends.
+#[derive(Default)]
+struct Applied {
+    stored: Vec<SyncSender<bool>>,
+    keep: VecDeque<Command>,
+    admin: Vec<admin::Answered>,
+    lines: u64,
+}
+
+impl Applied {
+    fn reply(self, ok: bool) {
+        for stored in &self.stored {
+            notify(stored, ok);
+        }
+        for (reply, done) in self.admin {
+            let done = if ok { done } else { Err("it could not be stored; try again".to_owned()) };
+            if reply.send(done).is_err() {
+                tracing::debug!("Nobody waits for the answer");
+            }
+        }
+    }
+}
+
+fn notify(stored: &SyncSender<bool>, ok: bool) {
+    if stored.send(ok).is_err() {
+        tracing::debug!("A source stopped before its chunk was stored");
+    }
+}
+
+/// Drawn from the operating system; only spreads retries.
+pub(crate) fn jitter() -> Jitter {
+    Jitter(getrandom::u32().unwrap_or(u32::MAX / 2))
+}
+
+/// Folds the write-ahead log beside the writer, so that its fsyncs are not in the way of a sale.
+fn spawn_checkpointer(path: std::path::PathBuf) -> SyncSender<()> {
+    let (asked, asks) = std::sync::mpsc::sync_channel::<()>(1);
+    let fold = move || {
+        let Ok(conn) = Connection::open(&path) else { return };
+        while asks.recv().is_ok() {
+            let folded = crash::point("checkpoint")
+                .map_err(|e| e.to_string())
+                .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| e.to_string()));
+            if let Err(error) = folded {
+                tracing::warn!(error, "Cannot fold the write-ahead log; it is tried again later");
+            }
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(fold) {
+        tracing::warn!(%error, "No checkpoint thread; the log is folded when idle");
+    }
+    asked
+}
+
+/// A channel to the writer that many can hold.
+pub type Commands = Sender<Command>;

@@ -1,0 +1,121 @@
+//! A person's actions on what waits: retry or discard, with a reason, always recorded.
+
+use std::sync::mpsc::SyncSender;
+
+use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use sync_core::model::EntryId;
+
+use super::Writer;
+use crate::db::{self, DbError, step};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Action {
+    /// Try a dead letter again.
+    RetryEntry {
+        /// Its number.
+        id: i64,
+    },
+    /// Give a dead letter up.
+    DiscardEntry {
+        /// Its number.
+        id: i64,
+        /// Why.
+        reason: String,
+    },
+    /// Read a source again from its start: what is known gives nothing, what was quarantined gets another chance.
+    RereadSource {
+        /// Its name.
+        source: String,
+    },
+    /// Give a quarantined record up.
+    DiscardQuarantined {
+        /// Its number.
+        id: i64,
+        /// Why.
+        reason: String,
+    },
+    /// Look a SKU up again.
+    ForgetTarget {
+        /// The SKU.
+        sku: String,
+    },
+}
+
+/// An action with its way back: what was done, or why not.
+#[derive(Debug)]
+pub struct Request {
+    /// What is asked.
+    pub action: Action,
+    /// Where to answer.
+    pub reply: SyncSender<Result<String, String>>,
+}
+
+/// An answer with its way back.
+pub(super) type Answered = (SyncSender<Result<String, String>>, Result<String, String>);
+
+impl Writer {
+    /// Applies a request; the answer is sent after the commit.
+    pub(super) fn admin(&mut self, request: Request) -> Result<Answered, DbError> {
+        tracing::info!(action = ?request.action, "Asked by a person");
+        let done = match request.action {
+            Action::RetryEntry { id } => self.retry_entry(EntryId(id))?,
+            Action::DiscardEntry { id, reason } => self.discard(
+                "UPDATE dead_letter SET state = 'discarded', note = ?2 WHERE id = ?1 AND state = 'open'",
+                id,
+                &reason,
+                "dead letter",
+            )?,
+            Action::DiscardQuarantined { id, reason } => self.discard(
+                "UPDATE quarantine SET state = 'discarded', note = ?2 WHERE id = ?1 AND state = 'open'",
+                id,
+                &reason,
+                "quarantined record",
+            )?,
+            Action::RereadSource { source } => self.reread(&source)?,
+            Action::ForgetTarget { sku } => self.forget(&sku)?,
+        };
+        self.board.recount(&self.conn)?;
+        Ok((request.reply, done))
+    }
+
+    fn retry_entry(&mut self, id: EntryId) -> Result<Result<String, String>, DbError> {
+        let Some((lane_id, entry)) = db::outbox::take_dead(&self.conn, id)? else {
+            return Ok(Err(format!("there is no open dead letter {id}")));
+        };
+        db::outbox::put_pending(&self.conn, lane_id, &entry)?;
+        if let Some(runtime) = self.lanes.iter_mut().find(|runtime| runtime.id == lane_id) {
+            runtime.lane.restore_waiting(entry);
+        }
+        Ok(Ok(format!("entry {id} waits to be sent again")))
+    }
+
+    fn discard(&self, sql: &str, id: i64, reason: &str, what: &str) -> Result<Result<String, String>, DbError> {
+        let changed = self.conn.execute(sql, params![id, reason]).map_err(step("discard"))?;
+        Ok(if changed == 1 { Ok(format!("{what} {id} discarded")) } else { Err(format!("there is no open {what} {id}")) })
+    }
+
+    fn reread(&mut self, name: &str) -> Result<Result<String, String>, DbError> {
+        let Some(source) = self.sources.iter().find(|source| source.name == name) else {
+            return Ok(Err(format!("there is no source `{name}`")));
+        };
+        self.conn.execute("DELETE FROM cursor WHERE source = ?1", [source.id]).map_err(step("reread a source"))?;
+        let opened = self
+            .conn
+            .execute("UPDATE quarantine SET state = 'resolved', note = 'read again' WHERE source = ?1 AND state = 'open'", [source.id])
+            .map_err(step("reread a source"))?;
+        Ok(Ok(format!("source `{name}` is read again from its start; {opened} quarantined records get another chance")))
+    }
+
+    fn forget(&mut self, sku: &str) -> Result<Result<String, String>, DbError> {
+        let id = self.conn.query_row("SELECT id FROM sku WHERE code = ?1", [sku], |row| row.get(0)).optional().map_err(step("find a SKU"))?;
+        let Some(id) = id.map(sync_core::model::SkuId) else { return Ok(Err(format!("no sale of SKU `{sku}` was ever read"))) };
+        for runtime in &mut self.lanes {
+            db::tables::forget_target(&self.conn, runtime.id, id)?;
+            runtime.lane.forget_target(id);
+        }
+        Ok(Ok(format!("SKU `{sku}` is looked up again")))
+    }
+}

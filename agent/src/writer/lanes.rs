@@ -1,0 +1,503 @@
+//! The lanes as the writer holds them: each pure [`Lane`] with its rows, targets and frozen bytes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+use sync_core::model::{BatchId, EntryId, IdempotencyKey, Quantity, Seq, Sku, SkuId};
+use sync_core::outbox::lane::{
+    Action, BatchItem, Draft, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, ReadBackVerdict, Stage,
+};
+use sync_core::outbox::verdict::Answer;
+
+use super::{LaneSpec, Work, Writer, jitter};
+use crate::crash;
+use crate::db::outbox::BatchRow;
+use crate::db::tables::TargetRow;
+use crate::db::{self, DbError};
+use crate::platform::{Absolute, CallFailure, Change, Found, Platform, ProbeReport, Target, Traits};
+use crate::sabotage::{self, Rule};
+
+/// SKUs of one look-up.
+const LOOK_UP_MAX: usize = 200;
+/// Entries of a lane that does not merge, kept in memory.
+const WINDOW_MAX: usize = 20_000;
+
+/// One lane with everything that the pure machine does not hold.
+pub struct LaneRuntime {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) kind: &'static str,
+    pub(super) lane: Lane,
+    pub(super) platform: Arc<dyn Platform>,
+    pub(super) traits: Traits,
+    targets: HashMap<SkuId, Arc<Target>>,
+    frozen: BTreeMap<BatchId, (IdempotencyKey, Arc<[u8]>)>,
+    under_way: BTreeSet<BatchId>,
+}
+
+impl LaneRuntime {
+    pub(super) fn new(conn: &Connection, spec: LaneSpec, since: Seq) -> Result<Self, DbError> {
+        let traits = spec.platform.traits();
+        let limits = LaneLimits {
+            rows_max: traits.rows_max,
+            in_flight_max: traits.in_flight_max,
+            merge: traits.merge,
+            whole_units: traits.whole_units,
+            needs_target: traits.needs_target,
+            reads_back: traits.reads_back,
+            key_window: traits.key_window,
+            window_max: WINDOW_MAX.max(traits.rows_max.saturating_mul(2)),
+            look_up_max: LOOK_UP_MAX,
+            retry: spec.retry,
+            look_up_retry: spec.look_up_retry,
+            probe: spec.probe,
+        };
+        Ok(Self {
+            id: db::outbox::lane_id(conn, &spec.name, since)?,
+            name: spec.name,
+            kind: spec.kind,
+            lane: Lane::new(limits),
+            platform: spec.platform,
+            traits,
+            targets: HashMap::new(),
+            frozen: BTreeMap::new(),
+            under_way: BTreeSet::new(),
+        })
+    }
+
+    /// Reads everything back from the database; requests under way stay so.
+    fn rebuild(&mut self, conn: &Connection, clean_start: bool) -> Result<(), DbError> {
+        let limits = *self.lane.limits();
+        self.lane = Lane::new(limits);
+        self.targets.clear();
+        self.frozen.clear();
+        for (sku, micros) in db::outbox::carries(conn, self.id)? {
+            self.lane.restore_carry(sku, micros);
+        }
+        for row in db::tables::targets(conn, self.id)? {
+            self.lane.restore_target(row.sku, row.state);
+            if let Some(target) = row.target {
+                self.targets.insert(row.sku, Arc::new(target));
+            }
+        }
+        let most = if limits.merge { usize::MAX } else { limits.window_max };
+        let waiting = db::outbox::pending(conn, self.id, EntryId(0), most)?;
+        self.lane.set_spilled(waiting.len() == most);
+        for entry in waiting {
+            self.lane.restore_waiting(entry);
+        }
+        for row in db::outbox::live_batches(conn, self.id)? {
+            let mut batch = LiveBatch::new(row.items, row.stage);
+            batch.first_sent = Some(row.frozen_at);
+            batch.maybe_applied = true;
+            self.lane.restore_batch(row.id, batch);
+            if let Some(body) = row.body {
+                self.frozen.insert(row.id, (row.key, Arc::from(body)));
+            }
+            if !clean_start && self.under_way.contains(&row.id) {
+                self.lane.mark_busy(row.id);
+            }
+        }
+        Ok(())
+    }
+
+    fn items_of(&self, sku: SkuId, code: Option<&Sku>) -> Vec<String> {
+        match self.targets.get(&sku) {
+            Some(target) => target.parts.iter().map(|part| part.item.clone()).collect(),
+            None => code.map(|code| code.as_str().to_owned()).into_iter().collect(),
+        }
+    }
+
+    fn parts(&self, items: &[BatchItem]) -> BTreeMap<String, i64> {
+        let mut units: BTreeMap<String, i64> = BTreeMap::new();
+        for item in items {
+            for part in self.targets.get(&item.entry.sku).iter().flat_map(|target| &target.parts) {
+                *units.entry(part.item.clone()).or_default() += item.units * part.per;
+            }
+        }
+        units
+    }
+}
+
+impl Writer {
+    /// Makes memory say what the database says.
+    pub(super) fn rebuild(&mut self) -> Result<(), DbError> {
+        let clean_start = self.next_batch == BatchId(0);
+        self.reset_moved();
+        self.seq = db::ledger::last_seq(&self.conn)?;
+        let (entry, batch, seen) = db::outbox::highest(&self.conn)?;
+        // The gap covers entry numbers that were given out and are in no row that was looked at.
+        const ENTRY_GAP: i64 = 1 << 24;
+        self.next_entry = EntryId(self.next_entry.0.max(entry.0 + ENTRY_GAP));
+        self.next_batch = BatchId(self.next_batch.0.max(batch.0).max(1));
+        if clean_start {
+            self.clock.raise_floor(seen);
+        }
+        self.skus.clear();
+        self.codes.clear();
+        self.segments.clear();
+        for (id, code) in db::tables::all_skus(&self.conn)? {
+            self.codes.insert(id, Sku::from(code.as_str()));
+            self.skus.insert(code, id);
+        }
+        for runtime in &mut self.lanes {
+            runtime.rebuild(&self.conn, clean_start)?;
+        }
+        Ok(())
+    }
+
+    /// Freezes what may be sent now. Returns whether anything was.
+    pub(super) fn freeze(&mut self) -> Result<bool, DbError> {
+        let now = self.now();
+        let mut any = false;
+        for index in 0..self.lanes.len() {
+            loop {
+                self.refill(index)?;
+                let Some(draft) = self.lanes.get_mut(index).and_then(|runtime| runtime.lane.draft(now)) else { break };
+                any = true;
+                self.freeze_one(index, draft)?;
+            }
+        }
+        Ok(any)
+    }
+
+    fn refill(&mut self, index: usize) -> Result<(), DbError> {
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        if !runtime.lane.wants_refill() {
+            return Ok(());
+        }
+        // What is waiting in memory must be in the table before the table is read beyond it.
+        let (written, gone) = runtime.lane.take_changes();
+        for id in gone {
+            db::outbox::delete_pending(&self.conn, id)?;
+        }
+        for entry in &written {
+            db::outbox::put_pending(&self.conn, runtime.id, entry)?;
+        }
+        let most = runtime.lane.limits().window_max;
+        let after = runtime.lane.last_waiting().unwrap_or_default();
+        let loaded = db::outbox::pending(&self.conn, runtime.id, after, most)?;
+        runtime.lane.set_spilled(loaded.len() == most);
+        for entry in loaded {
+            runtime.lane.restore_waiting(entry);
+        }
+        Ok(())
+    }
+
+    fn freeze_one(&mut self, index: usize, draft: Draft) -> Result<(), DbError> {
+        self.next_batch = BatchId(self.next_batch.0 + 1);
+        let (id, now) = (self.next_batch, self.now());
+        let key = batch_key(&self.epoch, index, id, 0);
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        for (sku, micros) in &draft.carries {
+            db::outbox::set_carry(&self.conn, runtime.id, *sku, *micros)?;
+        }
+        if draft.is_silent(runtime.traits.whole_units) && !draft.uncertain {
+            db::outbox::put_silent(&self.conn, runtime.id, id, &draft.items, now)?;
+            self.board.delivered(index, draft.items.iter().map(|item| item.entry.lines).sum(), &[], now);
+            return Ok(());
+        }
+        if draft.uncertain && !runtime.traits.reads_back {
+            let message = "recorded again after a restored backup, and this platform cannot be asked whether it already has it: compare with the receiver, then retry or discard";
+            for item in &draft.items {
+                db::outbox::put_dead(&self.conn, runtime.id, &item.entry, "restored", message, now)?;
+            }
+            return Ok(());
+        }
+        let stage = if draft.uncertain { Stage::ReadBack } else { Stage::Change };
+        let body = if draft.uncertain { None } else { Some(encode(runtime, &self.codes, &key, &draft.items)) };
+        let row = BatchRow { id, key, stage, body, items: draft.items.clone(), frozen_at: now };
+        db::outbox::put_batch(&self.conn, runtime.id, &row)?;
+        crash::point("batch_frozen").map_err(|source| DbError::Io { step: "freeze a batch", source })?;
+        if let Some(body) = row.body {
+            runtime.frozen.insert(id, (row.key, Arc::from(body)));
+        }
+        runtime.lane.frozen(id, draft);
+        Ok(())
+    }
+
+    /// Writes waiting entries that changed.
+    pub(super) fn flush_lanes(&mut self) -> Result<(), DbError> {
+        for runtime in &mut self.lanes {
+            let (written, gone) = runtime.lane.take_changes();
+            for id in gone {
+                db::outbox::delete_pending(&self.conn, id)?;
+            }
+            for entry in &written {
+                db::outbox::put_pending(&self.conn, runtime.id, entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands to the network what the lanes want done. Only after a commit.
+    pub(super) fn act(&mut self) {
+        let (now, trusted) = (self.now(), self.clock.is_trusted());
+        for index in 0..self.lanes.len() {
+            let Some(runtime) = self.lanes.get_mut(index) else { continue };
+            for action in runtime.lane.poll(now, trusted) {
+                let work = match action {
+                    Action::Send(batch) => {
+                        let Some((key, body)) = runtime.frozen.get(&batch).cloned() else { continue };
+                        let key = if sabotage::breaks(Rule::FreshKeyOnRetry) {
+                            IdempotencyKey::new(format!("{key}-{}", getrandom::u32().unwrap_or(0)))
+                        } else {
+                            key
+                        };
+                        runtime.under_way.insert(batch);
+                        Work::Send { lane: index, batch, key, body }
+                    }
+                    Action::ReadBack(batch) => {
+                        let items = runtime.lane.batches().get(&batch).map(|live| live.items.clone()).unwrap_or_default();
+                        let items = runtime.parts(&items).into_keys().collect();
+                        Work::ReadBack { lane: index, batch, items }
+                    }
+                    Action::LookUp(skus) => Work::LookUp {
+                        lane: index,
+                        skus: skus.into_iter().filter_map(|id| Some((id, self.codes.get(&id)?.clone()))).collect(),
+                    },
+                    Action::Probe => Work::Probe { lane: index },
+                };
+                if self.work.send(work).is_err() {
+                    tracing::debug!("The network side has stopped");
+                }
+            }
+        }
+    }
+
+    /// A batch was answered.
+    pub(super) fn answered(&mut self, index: usize, batch: BatchId, answer: Answer) -> Result<(), DbError> {
+        crash::point("answer_received").map_err(|source| DbError::Io { step: "take an answer", source })?;
+        let now = self.now();
+        let codes = &self.codes;
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        runtime.under_way.remove(&batch);
+        let answer = if sabotage::breaks(Rule::RegroupAfterLostReply) && matches!(answer, Answer::Unknown { .. }) {
+            Answer::KeySpent { message: "control build".to_owned() }
+        } else {
+            answer
+        };
+        let Some(items) = runtime.lane.batches().get(&batch).map(|live| live.items.clone()) else { return Ok(()) };
+        let by_sku: BTreeMap<SkuId, Vec<String>> =
+            items.iter().map(|item| (item.entry.sku, runtime.items_of(item.entry.sku, codes.get(&item.entry.sku)))).collect();
+        let items_of = |sku: SkuId| by_sku.get(&sku).cloned().unwrap_or_default();
+        log_answer(&runtime.name, batch, &answer);
+        self.board.answered(index, &answer);
+        let outcome = runtime.lane.answered(batch, answer, &items_of, now, jitter());
+        self.settle(index, batch, &items, outcome)
+    }
+
+    fn settle(&mut self, index: usize, batch: BatchId, items: &[BatchItem], outcome: Outcome) -> Result<(), DbError> {
+        let now = self.now();
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        match outcome {
+            Outcome::Delivered { settled, reference } => {
+                let word = if settled { "settled" } else { "delivered" };
+                db::outbox::close_batch(&self.conn, batch, word, reference.as_deref(), now)?;
+                crash::point("batch_closed").map_err(|source| DbError::Io { step: "close a batch", source })?;
+                if runtime.traits.reads_back {
+                    for (item, units) in runtime.parts(items) {
+                        db::tables::add_told(&self.conn, runtime.id, &item, units)?;
+                    }
+                }
+                runtime.frozen.remove(&batch);
+                let sold: Vec<_> = items.iter().filter_map(|item| item.entry.sold_at).collect();
+                self.board.delivered(index, items.iter().map(|item| item.entry.lines).sum(), &sold, now);
+            }
+            Outcome::Reopened { dead, carries, forgotten, reason } => {
+                db::outbox::close_batch(&self.conn, batch, "reopened", Some(&reason), now)?;
+                runtime.frozen.remove(&batch);
+                for (sku, micros) in carries {
+                    db::outbox::set_carry(&self.conn, runtime.id, sku, micros)?;
+                }
+                for sku in forgotten {
+                    runtime.targets.remove(&sku);
+                    db::tables::forget_target(&self.conn, runtime.id, sku)?;
+                }
+                for (entry, code, message) in dead {
+                    tracing::error!(lane = runtime.name, entry = entry.id.0, code, message, "A stock change cannot be delivered; it waits for a person");
+                    db::outbox::put_dead(&self.conn, runtime.id, &entry, &code, &message, now)?;
+                    self.board.died(index);
+                }
+            }
+            Outcome::Kept | Outcome::ToReadBack | Outcome::ReadAgain => {}
+        }
+        Ok(())
+    }
+
+    /// SKUs were looked up.
+    pub(super) fn looked_up(&mut self, index: usize, skus: &[SkuId], result: Result<Vec<Found>, CallFailure>) -> Result<(), DbError> {
+        let now = self.now();
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        runtime.lane.look_up_ended();
+        let found = match result {
+            Ok(found) => found,
+            Err(CallFailure::Passing { wait, reason }) => {
+                runtime.lane.call_failed(None, wait, reason, now, jitter());
+                return Ok(());
+            }
+            Err(CallFailure::LaneRefused { cause, detail }) => {
+                runtime.lane.call_refused(None, cause, detail, now, jitter());
+                return Ok(());
+            }
+        };
+        for (sku, found) in skus.iter().zip(found) {
+            let (state, target, title, note) = match found {
+                Found::Target { target, on_hand, title } => {
+                    for (part, number) in target.parts.iter().zip(on_hand) {
+                        db::tables::set_base(&self.conn, runtime.id, &part.item, number)?;
+                    }
+                    (LookedUp::Known { rows: target.parts.len() }, Some(target), Some(title), None)
+                }
+                Found::Unknown => (LookedUp::Missing, None, None, Some("no product of the shop has this SKU or barcode; it is asked for again by itself".to_owned())),
+                Found::Ambiguous { candidates } => {
+                    (LookedUp::Missing, None, None, Some(format!("more than one product has this SKU: {}; make it unique in the shop", candidates.join(", "))))
+                }
+                Found::Unusable { reason } => (LookedUp::Missing, None, None, Some(reason)),
+            };
+            let state = runtime.lane.looked_up(*sku, state, now, jitter());
+            match &target {
+                Some(target) => runtime.targets.insert(*sku, Arc::new(target.clone())),
+                None => runtime.targets.remove(sku),
+            };
+            let row = TargetRow { sku: *sku, target, state };
+            db::tables::set_target(&self.conn, runtime.id, &row, title.as_deref(), note.as_deref())?;
+        }
+        crash::point("looked_up").map_err(|source| DbError::Io { step: "store a look-up", source })
+    }
+
+    /// The platform's numbers were read for a batch of unknown outcome.
+    pub(super) fn read_back(
+        &mut self,
+        index: usize,
+        batch: BatchId,
+        items: &[String],
+        result: Result<Vec<Option<i64>>, CallFailure>,
+    ) -> Result<(), DbError> {
+        let now = self.now();
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        let numbers = match result {
+            Ok(numbers) => numbers,
+            Err(CallFailure::Passing { wait, reason }) => {
+                runtime.lane.call_failed(Some(batch), wait, reason, now, jitter());
+                return Ok(());
+            }
+            Err(CallFailure::LaneRefused { cause, detail }) => {
+                runtime.lane.call_refused(Some(batch), cause, detail, now, jitter());
+                return Ok(());
+            }
+        };
+        let Some(live) = runtime.lane.batches().get(&batch).map(|live| live.items.clone()) else { return Ok(()) };
+        let expected = db::tables::expected(&self.conn, runtime.id, items)?;
+        let changes = runtime.parts(&live);
+        let mut rows = Vec::new();
+        let mut readable = false;
+        for (item, shown) in items.iter().zip(numbers) {
+            let (Some(shown), Some(base)) = (shown, expected.get(item)) else { continue };
+            readable = true;
+            // A physical number cannot be below zero on any platform that is read back.
+            let due = (base + changes.get(item).copied().unwrap_or(0)).max(0);
+            if due != shown {
+                rows.push(Absolute { part: crate::platform::TargetPart { item: item.clone(), per: 1 }, on_hand: due, expected: shown });
+            }
+        }
+        let verdict = match (readable, rows.is_empty()) {
+            (false, _) => ReadBackVerdict::Hopeless,
+            (true, true) => ReadBackVerdict::InEffect,
+            (true, false) => ReadBackVerdict::WriteAbsolute,
+        };
+        let outcome = runtime.lane.read_back(batch, verdict);
+        if verdict == ReadBackVerdict::WriteAbsolute {
+            self.freeze_absolute(index, batch, &live, &rows)?;
+        }
+        self.settle(index, batch, &live, outcome)
+    }
+
+    fn freeze_absolute(&mut self, index: usize, batch: BatchId, items: &[BatchItem], rows: &[Absolute]) -> Result<(), DbError> {
+        let now = self.now();
+        let key = batch_key(&self.epoch, index, batch, now.0);
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        let body = runtime.platform.encode_absolute(&key, rows);
+        let row = BatchRow { id: batch, key, stage: Stage::Absolute, body: Some(body), items: items.to_vec(), frozen_at: now };
+        db::outbox::put_batch(&self.conn, runtime.id, &row)?;
+        for row in rows {
+            tracing::warn!(lane = runtime.name, item = row.part.item, before = row.expected, after = row.on_hand, "Unknown outcome settled by an absolute write");
+            self.conn
+                .execute(
+                    "INSERT INTO overwrite (lane, item, before, after, why, at) VALUES (?1, ?2, ?3, ?4, 'outcome of a change unknown past its window', ?5)",
+                    rusqlite::params![runtime.id, row.part.item, row.expected, row.on_hand, now.0],
+                )
+                .map_err(db::step("log an overwrite"))?;
+        }
+        crash::point("absolute_frozen").map_err(|source| DbError::Io { step: "freeze an absolute write", source })?;
+        if let Some(body) = row.body {
+            runtime.frozen.insert(batch, (row.key, Arc::from(body)));
+        }
+        Ok(())
+    }
+
+    /// A paused lane was probed.
+    pub(super) fn probed(&mut self, index: usize, result: Result<ProbeReport, CallFailure>) {
+        let now = self.now();
+        let Some(runtime) = self.lanes.get_mut(index) else { return };
+        match result {
+            Ok(report) if report.faults.is_empty() => {
+                tracing::info!(lane = runtime.name, "The cause of the pause is gone; the lane goes on");
+                runtime.lane.probe_succeeded();
+            }
+            Ok(report) => {
+                let cause = sync_core::outbox::verdict::LaneRefusal::Misconfigured;
+                runtime.lane.probe_failed(cause, report.faults.join("; "), now, jitter());
+            }
+            Err(CallFailure::LaneRefused { cause, detail }) => runtime.lane.probe_failed(cause, detail, now, jitter()),
+            Err(CallFailure::Passing { .. }) => runtime.lane.probe_unanswered(now, jitter()),
+        }
+    }
+}
+
+fn encode(runtime: &LaneRuntime, codes: &HashMap<SkuId, Sku>, key: &IdempotencyKey, items: &[BatchItem]) -> Vec<u8> {
+    let changes: Vec<Change> = items
+        .iter()
+        .map(|item| Change {
+            entry: item.entry.id,
+            sku: codes.get(&item.entry.sku).cloned().unwrap_or_else(|| Sku::from("")),
+            target: runtime.targets.get(&item.entry.sku).cloned(),
+            delta: item.entry.delta,
+            units: item.units,
+            on_hand: None::<Quantity>,
+            transaction: item.entry.transaction.clone(),
+            sold_at: item.entry.sold_at,
+            kind: item.entry.kind.as_str(),
+        })
+        .collect();
+    runtime.platform.encode(key, &changes)
+}
+
+/// A key that no other batch of any store, lane or restored database has: derived from the database's random epoch.
+fn batch_key(epoch: &str, lane: usize, batch: BatchId, remade: i64) -> IdempotencyKey {
+    use std::fmt::Write as _;
+    let digest = Sha256::digest(format!("{epoch}/{lane}/{batch}/{remade}"));
+    let mut text = String::with_capacity(36);
+    for (index, byte) in digest.iter().take(16).enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    IdempotencyKey::new(text)
+}
+
+fn log_answer(lane: &str, batch: BatchId, answer: &Answer) {
+    match answer {
+        Answer::Applied { .. } => tracing::debug!(lane, batch = batch.0, "Delivered"),
+        Answer::LaneRefused { cause, detail } => tracing::error!(lane, cause = cause.as_str(), detail, "The shop refuses us; the lane pauses and asks again by itself"),
+        Answer::RowsRefused { .. } | Answer::Refused { .. } | Answer::TooLarge | Answer::KeySpent { .. } | Answer::KeyConflict { .. } | Answer::Stale => {
+            tracing::warn!(lane, batch = batch.0, ?answer, "Refused; nothing of the request took effect");
+        }
+        Answer::InProgress | Answer::Throttled { .. } | Answer::Unavailable { .. } | Answer::Unknown { .. } => {
+            tracing::warn!(lane, batch = batch.0, ?answer, "Not delivered yet; it is sent again by itself");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The agent against its surroundings, one module per subject.
+
+mod platforms;
