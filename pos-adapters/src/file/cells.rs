@@ -26,12 +26,6 @@ impl Cells {
         self.rewritten.clear();
     }
 
-    /// Takes the values of another record's part as a start.
-    pub(super) fn copy_from(&mut self, other: &Self) {
-        self.cells.clone_from(&other.cells);
-        self.rewritten.clone_from(&other.rewritten);
-    }
-
     pub(super) fn cell(&self, slot: usize) -> Cell {
         self.cells.get(slot).copied().unwrap_or_default()
     }
@@ -47,13 +41,6 @@ impl Cells {
         self.rewritten.push_str(text);
         if let Some(cell) = self.cells.get_mut(slot) {
             *cell = Cell::Rewritten(from, self.rewritten.len());
-        }
-    }
-
-    /// Forgets the value of one slot.
-    pub(super) fn unset(&mut self, slot: usize) {
-        if let Some(cell) = self.cells.get_mut(slot) {
-            *cell = Cell::Absent;
         }
     }
 

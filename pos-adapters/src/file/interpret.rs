@@ -180,11 +180,6 @@ impl Interpreter {
         }
     }
 
-    /// Whether records can be read: columns are known, where they need to be.
-    pub(super) fn is_ready(&self) -> bool {
-        self.plan.format != Format::Csv || self.layout.is_some()
-    }
-
     /// Takes the columns of a found header.
     pub(super) fn set_layout(&mut self, layout: Layout) {
         self.facts.delimiter = Some(layout.delimiter);
