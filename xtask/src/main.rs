@@ -1,1 +1,66 @@
-fn main(){}
+//! Project commands: `cargo xtask demo`, `test`, `lint`, `check-targets`, `bench`, `kill-matrix`, `soak`, `docs`.
+//!
+//! Owns how the project is built, run and measured on a developer's machine and in CI. Links nothing of the
+//! product: it starts programs, so that it compiles in seconds and cannot see more than a user sees.
+
+mod bench;
+mod build;
+mod contracts;
+mod demo;
+mod docs;
+mod long;
+mod say;
+mod shell;
+mod targets;
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Project commands", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sell on three registers, lose the shop for a while, and count what arrived
+    Demo(demo::Options),
+    /// Install what the tests need, then run all of them
+    Test(tests::Options),
+    /// Formatting and lints, as warnings that fail
+    Lint,
+    /// Compile the agent for Windows and 32-bit ARM
+    CheckTargets,
+    /// Measure latency, throughput, memory and crash safety beside the machine's own limits
+    Bench(bench::Options),
+    /// Kill the release binary at every named crash point and count what arrived
+    KillMatrix(long::Options),
+    /// Sell for hours under random faults and kills
+    Soak(long::Options),
+    /// Write the generated files again: the configuration's schema and reference
+    Docs,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => tests::run(&options),
+        Command::Lint => tests::lint(),
+        Command::CheckTargets => targets::run(),
+        Command::Bench(options) => bench::run(&options),
+        Command::KillMatrix(options) => long::run("kill-matrix", &options),
+        Command::Soak(options) => long::run("soak", &options),
+        Command::Docs => docs::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::problem(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub(super) const PRINT_BYTES: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub(super) enum State {
-    Journal(JournalState),
+    Journal(Box<JournalState>),
     Whole(WholeState),
 }
 
@@ -105,8 +105,12 @@ pub(super) fn print(bytes: &[u8]) -> String {
 /// Print of what was hashed piece by piece.
 pub(super) fn finish(hasher: Sha256) -> String {
     use std::fmt::Write as _;
-    hasher.finalize().iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-        text
-    })
+    hasher
+        .finalize()
+        .iter()
+        .take(16)
+        .fold(String::with_capacity(32), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+            text
+        })
 }

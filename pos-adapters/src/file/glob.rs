@@ -17,7 +17,9 @@ impl PathPattern {
             return Err("is empty; write the file, folder or pattern to read".to_owned());
         }
         if text.contains("**") {
-            return Err("`**` is not supported; write one `*` for each level of folders".to_owned());
+            return Err(
+                "`**` is not supported; write one `*` for each level of folders".to_owned(),
+            );
         }
         let mut pattern = Self::default();
         for component in Path::new(text).components() {
@@ -70,7 +72,19 @@ fn same(a: char, b: char) -> bool {
 pub(super) fn is_temporary(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with(['.', '~'])
-        || [".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".lck", ".lock", ".swp"].iter().any(|end| name.ends_with(end))
+        || [
+            ".tmp",
+            ".temp",
+            ".part",
+            ".partial",
+            ".crdownload",
+            ".filepart",
+            ".lck",
+            ".lock",
+            ".swp",
+        ]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -93,6 +107,12 @@ mod tests {
     #[test]
     fn the_fixed_part_ends_before_the_first_star() {
         let pattern = PathPattern::new("/var/pos/reg*/day-*.csv").unwrap();
-        assert_eq!((pattern.fixed, pattern.below), (PathBuf::from("/var/pos"), vec!["reg*".to_owned(), "day-*.csv".to_owned()]));
+        assert_eq!(
+            (pattern.fixed, pattern.below),
+            (
+                PathBuf::from("/var/pos"),
+                vec!["reg*".to_owned(), "day-*.csv".to_owned()]
+            )
+        );
     }
 }

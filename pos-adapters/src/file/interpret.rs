@@ -11,7 +11,7 @@ use sync_core::model::{LineItem, LineKind, Quantity, RuleName, Sku, Timestamp, T
 use super::cells::{Cell, Cells};
 use super::csv::{self, Field, Layout};
 use super::decode::{self, Encoding};
-use super::frame::{Delimiters, Frame, Framing, LineEnd};
+use super::frame::{self, Delimiters, Frame, Framing, LineEnd};
 use super::json::{self, Paths};
 use super::plan::{Plan, Scope};
 use super::scrub;
@@ -78,17 +78,12 @@ pub(super) struct Evidence {
     order: Vote<DayOrder>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Vote<T> {
+    #[default]
     Open,
     For(T),
     Divided,
-}
-
-impl<T> Default for Vote<T> {
-    fn default() -> Self {
-        Self::Open
-    }
 }
 
 impl<T: PartialEq + Copy> Vote<T> {
@@ -136,8 +131,23 @@ enum Line {
     Undecided,
 }
 
-const TOTAL_WORDS: [&str; 12] =
-    ["total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "totaal", "totale", "total general", "somme"];
+/// Said of a line that opens a quoted field and is no record.
+pub(super) const STRAY_QUOTE: &str = "starts a quoted field that does not end as it should";
+
+const TOTAL_WORDS: [&str; 12] = [
+    "total",
+    "totals",
+    "grand total",
+    "subtotal",
+    "sum",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "totaal",
+    "totale",
+    "total general",
+    "somme",
+];
 
 impl Interpreter {
     /// For a file of which `facts` are known.
@@ -155,7 +165,12 @@ impl Interpreter {
         if let Some(items) = &plan.items {
             ticket_paths.add(items, items_slot);
         }
-        let encoding = plan.encoding.or_else(|| facts.encoding.as_deref().and_then(|label| decode::by_label(label).ok()));
+        let encoding = plan.encoding.or_else(|| {
+            facts
+                .encoding
+                .as_deref()
+                .and_then(|label| decode::by_label(label).ok())
+        });
         let layout = facts.delimiter.and_then(|delimiter| match &facts.header {
             Some(header) => Layout::by_name(delimiter, header.clone(), &plan.slots).ok(),
             None if !plan.header => Some(Layout::by_number(delimiter, &plan.slots)),
@@ -203,7 +218,12 @@ impl Interpreter {
     pub(super) fn framing(&self) -> Framing {
         let end = self.facts.line_end.unwrap_or(LineEnd::Lf);
         match self.plan.format {
-            Format::Csv => Framing::Quoted(end, self.facts.delimiter.map_or(Delimiters::Usual, Delimiters::One)),
+            Format::Csv => Framing::Quoted(
+                end,
+                self.facts
+                    .delimiter
+                    .map_or(Delimiters::Usual, Delimiters::One),
+            ),
             Format::Jsonl => Framing::Lines(end),
             Format::Json => Framing::Elements,
         }
@@ -218,7 +238,11 @@ impl Interpreter {
             Some(encoding) if encoding.is_utf16() => String::from_utf8_lossy(bytes),
             Some(encoding) => encoding.decode(bytes),
             None => {
-                let encoding = if std::str::from_utf8(bytes).is_ok() { Encoding::Utf8 } else { decode::LEGACY };
+                let encoding = if std::str::from_utf8(bytes).is_ok() {
+                    Encoding::Utf8
+                } else {
+                    decode::LEGACY
+                };
                 self.set_encoding(encoding);
                 encoding.decode(bytes)
             }
@@ -233,7 +257,11 @@ impl Interpreter {
             return Step::Done;
         }
         if text.contains('\0') {
-            sink.faulty("", "contains zero bytes, as a file has after a power cut".to_owned(), scrub::raw(&text.replace('\0', "")));
+            sink.faulty(
+                "",
+                "contains zero bytes, as a file has after a power cut".to_owned(),
+                scrub::raw(&text.replace('\0', "")),
+            );
             return Step::Done;
         }
         match self.plan.format {
@@ -243,7 +271,9 @@ impl Interpreter {
     }
 
     fn read_csv(&mut self, text: &str, sink: &mut impl Sink) -> Step {
-        let Some(layout) = self.layout.take() else { return Step::Done };
+        let Some(layout) = self.layout.take() else {
+            return Step::Done;
+        };
         let mut fields = std::mem::take(&mut self.fields);
         csv::split(text, layout.delimiter, &mut fields);
         let outcome = self.csv_record(text, &layout, &fields, sink);
@@ -258,12 +288,21 @@ impl Interpreter {
         }
     }
 
-    fn csv_record(&mut self, text: &str, layout: &Layout, fields: &[Field], sink: &mut impl Sink) -> CsvOutcome {
+    fn csv_record(
+        &mut self,
+        text: &str,
+        layout: &Layout,
+        fields: &[Field],
+        sink: &mut impl Sink,
+    ) -> CsvOutcome {
         let complete = layout.fill(fields, text, &self.plan.slots, &mut self.cells);
         self.fill_key(text);
         if csv::is_blank(fields, text) {
             sink.dropped("", "blank");
             return CsvOutcome::Step(Step::Done);
+        }
+        if fields.iter().any(|field| field.is_suspicious(text)) {
+            return CsvOutcome::Step(Step::Resync);
         }
         let read = if layout.overflows(fields, text) {
             Line::Faulty("has more fields than the header".to_owned())
@@ -276,7 +315,9 @@ impl Interpreter {
         };
         let reason = match read {
             Line::Undecided => return CsvOutcome::Step(Step::Undecided),
-            Line::Item(item) if !self.key.is_empty() => return CsvOutcome::Step(self.give_line(text, item, sink)),
+            Line::Item(item) if !self.key.is_empty() => {
+                return CsvOutcome::Step(self.give_line(text, item, sink));
+            }
             Line::Dropped(rule) => {
                 sink.dropped(&self.key, rule.as_str());
                 return CsvOutcome::Step(Step::Done);
@@ -288,9 +329,26 @@ impl Interpreter {
     }
 
     /// A record that is no line: a total row, another header, a stray quote, or a fault to be kept.
-    fn csv_fault(&mut self, text: &str, layout: &Layout, fields: &[Field], reason: String, sink: &mut impl Sink) -> CsvOutcome {
-        let first = fields.iter().map(|field| field.text(text)).find(|cell| !unwrap_cell(cell).is_empty());
-        let total = first.is_some_and(|cell| TOTAL_WORDS.contains(&unwrap_cell(&cell).trim_end_matches(':').to_lowercase().as_str()));
+    fn csv_fault(
+        &mut self,
+        text: &str,
+        layout: &Layout,
+        fields: &[Field],
+        reason: String,
+        sink: &mut impl Sink,
+    ) -> CsvOutcome {
+        let first = fields
+            .iter()
+            .map(|field| field.text(text))
+            .find(|cell| !unwrap_cell(cell).is_empty());
+        let total = first.is_some_and(|cell| {
+            TOTAL_WORDS.contains(
+                &unwrap_cell(&cell)
+                    .trim_end_matches(':')
+                    .to_lowercase()
+                    .as_str(),
+            )
+        });
         if total && unwrap_cell(self.cells.get(self.plan.roles.sku, text)).is_empty() {
             sink.dropped("", "total-row");
             return CsvOutcome::Step(Step::Done);
@@ -299,24 +357,42 @@ impl Interpreter {
             return CsvOutcome::Step(Step::Resync);
         }
         if layout.resembles_header(fields, text) {
-            let names = fields.iter().map(|field| unwrap_cell(&field.text(text)).to_owned()).collect();
+            let names = fields
+                .iter()
+                .map(|field| unwrap_cell(&field.text(text)).to_owned())
+                .collect();
             match Layout::by_name(layout.delimiter, names, &self.plan.slots) {
                 Ok(layout) => {
                     self.facts.lost = None;
                     sink.dropped("", "repeated-header");
                     return CsvOutcome::NewHeader(Box::new(layout));
                 }
-                Err(faults) => self.facts.lost = Some(format!("follows a header that does not fit: {}", faults.join(", "))),
+                Err(faults) => {
+                    self.facts.lost = Some(format!(
+                        "follows a header that does not fit: {}",
+                        faults.join(", ")
+                    ))
+                }
             }
         }
-        let raw = scrub::fields(&layout.header, fields.iter().map(|field| field.text(text)), char::from(layout.delimiter));
+        let raw = scrub::fields(
+            &layout.header,
+            fields.iter().map(|field| field.text(text)),
+            char::from(layout.delimiter),
+        );
         sink.faulty(&self.key, reason, raw);
         CsvOutcome::Step(Step::Done)
     }
 
     fn give_line(&mut self, text: &str, item: LineItem, sink: &mut impl Sink) -> Step {
-        let Ok(sold_at) = self.sold_at(text) else { return Step::Undecided };
-        let number = self.plan.roles.line.and_then(|slot| self.cells.get(slot, text).trim().parse().ok());
+        let Ok(sold_at) = self.sold_at(text) else {
+            return Step::Undecided;
+        };
+        let number = self
+            .plan
+            .roles
+            .line
+            .and_then(|slot| self.cells.get(slot, text).trim().parse().ok());
         sink.line(self.head(text, sold_at), item, number);
         Step::Done
     }
@@ -355,10 +431,14 @@ impl Interpreter {
 
     /// One object with an array of lines. Faulty lines are set aside one by one, the others make the ticket.
     fn json_ticket(&mut self, text: &str, sink: &mut impl Sink) -> Step {
-        let Ok(sold_at) = self.sold_at(text) else { return Step::Undecided };
+        let Ok(sold_at) = self.sold_at(text) else {
+            return Step::Undecided;
+        };
         let elements = match self.cells.cell(self.items_slot) {
             Cell::Record(start, end) if start < end => json::elements(text, start, end),
-            Cell::Record(..) | Cell::Absent | Cell::Rewritten(..) => Err("has no array of lines".to_owned()),
+            Cell::Record(..) | Cell::Absent | Cell::Rewritten(..) => {
+                Err("has no array of lines".to_owned())
+            }
         };
         let elements = match elements {
             Ok(elements) => elements,
@@ -378,7 +458,10 @@ impl Interpreter {
             };
             match read {
                 Line::Item(item) => {
-                    let number = self.plan.roles.line.and_then(|slot| self.line_cells.get(slot, element).trim().parse().ok());
+                    let number =
+                        self.plan.roles.line.and_then(|slot| {
+                            self.line_cells.get(slot, element).trim().parse().ok()
+                        });
                     lines.push((number.unwrap_or(0), item));
                 }
                 Line::Undecided => return Step::Undecided,
@@ -393,16 +476,23 @@ impl Interpreter {
                 Line::Item(_) | Line::Undecided => {}
             }
         }
-        sink.ticket(self.head(text, sold_at), lines.into_iter().map(|(_, line)| line).collect());
+        sink.ticket(
+            self.head(text, sold_at),
+            lines.into_iter().map(|(_, line)| line).collect(),
+        );
         Step::Done
     }
 
     fn head<'a>(&'a self, text: &'a str, sold_at: Option<Timestamp>) -> Head<'a> {
         let roles = &self.plan.roles;
-        let status = roles.status.map_or("", |slot| unwrap_cell(self.cells.get(slot, text)));
+        let status = roles
+            .status
+            .map_or("", |slot| unwrap_cell(self.cells.get(slot, text)));
         Head {
             key: &self.key,
-            register: roles.register.map_or("", |slot| unwrap_cell(self.cells.get(slot, text))),
+            register: roles
+                .register
+                .map_or("", |slot| unwrap_cell(self.cells.get(slot, text))),
             sold_at,
             status: if status.is_empty() {
                 TransactionStatus::Completed
@@ -437,7 +527,9 @@ impl Interpreter {
 
     fn value<'a>(&'a self, slot: usize, text: &'a str, element: Option<&'a str>) -> &'a str {
         let raw = match element {
-            Some(element) if self.line_cells.cell(slot) != Cell::Absent => self.line_cells.get(slot, element),
+            Some(element) if self.line_cells.cell(slot) != Cell::Absent => {
+                self.line_cells.get(slot, element)
+            }
             Some(_) | None => self.cells.get(slot, text),
         };
         unwrap_cell(raw)
@@ -446,24 +538,43 @@ impl Interpreter {
     /// Reads what one line does to stock. `element` is the line within a JSON ticket.
     fn line(&self, text: &str, element: Option<&str>) -> Line {
         let plan = &*self.plan;
-        let ignored = plan.filters.iter().find(|filter| filter.matches(self.value(filter.slot, text, element))).map(|f| f.rule.clone());
+        let ignored = plan
+            .filters
+            .iter()
+            .find(|filter| filter.matches(self.value(filter.slot, text, element)))
+            .map(|f| f.rule.clone());
         let sku = self.value(plan.roles.sku, text, element);
         if let Some(rule) = ignored {
             if sku.is_empty() {
                 return Line::Dropped(rule);
             }
-            let delta = self.quantity(self.value(plan.roles.quantity, text, element)).ok().and_then(|q| self.signed(q, text, element).ok());
+            let delta = self
+                .quantity(self.value(plan.roles.quantity, text, element))
+                .ok()
+                .and_then(|q| self.signed(q, text, element).ok());
             let (delta, kind) = delta.unwrap_or((Quantity::ZERO, LineKind::Sale));
-            return Line::Item(LineItem { sku: Sku::from(sku), delta, kind, ignored: Some(rule) });
+            return Line::Item(LineItem {
+                sku: Sku::from(sku),
+                delta,
+                kind,
+                ignored: Some(rule),
+            });
         }
         if sku.is_empty() {
-            return Line::Faulty(format!("has no article number{}", self.named(text, element)));
+            return Line::Faulty(format!(
+                "has no article number{}",
+                self.named(text, element)
+            ));
         }
         if sku.contains(char::REPLACEMENT_CHARACTER) {
-            return Line::Faulty(format!("article number `{sku}` is damaged: check `encoding`"));
+            return Line::Faulty(format!(
+                "article number `{sku}` is damaged: check `encoding`"
+            ));
         }
         if value::is_spreadsheet_exponent(sku) {
-            return Line::Faulty(format!("article number `{sku}` was rounded by a spreadsheet, its digits are lost: export again without opening it there"));
+            return Line::Faulty(format!(
+                "article number `{sku}` was rounded by a spreadsheet, its digits are lost: export again without opening it there"
+            ));
         }
         let amount = match self.quantity(self.value(plan.roles.quantity, text, element)) {
             Ok(amount) => amount,
@@ -471,20 +582,37 @@ impl Interpreter {
             Err(Some(reason)) => return Line::Faulty(reason),
         };
         match self.signed(amount, text, element) {
-            Ok((delta, kind)) => Line::Item(LineItem { sku: Sku::from(sku), delta, kind, ignored: None }),
+            Ok((delta, kind)) => Line::Item(LineItem {
+                sku: Sku::from(sku),
+                delta,
+                kind,
+                ignored: None,
+            }),
             Err(reason) => Line::Faulty(reason),
         }
     }
 
     fn named(&self, text: &str, element: Option<&str>) -> String {
-        let name = self.plan.roles.name.map_or("", |slot| self.value(slot, text, element));
-        if name.is_empty() { String::new() } else { format!(" (`{name}`)") }
+        let name = self
+            .plan
+            .roles
+            .name
+            .map_or("", |slot| self.value(slot, text, element));
+        if name.is_empty() {
+            String::new()
+        } else {
+            format!(" (`{name}`)")
+        }
     }
 
     /// `Err(None)` while the file's decimal sign is not decided.
     fn quantity(&self, cell: &str) -> Result<Quantity, Option<String>> {
         let json = self.plan.format != Format::Csv;
-        let sign = self.plan.decimal.or(self.facts.decimal).or(json.then_some(DecimalSign::Point));
+        let sign = self
+            .plan
+            .decimal
+            .or(self.facts.decimal)
+            .or(json.then_some(DecimalSign::Point));
         let fallback = match (value::quantity(cell, sign), self.facts.delimiter) {
             (Ok(amount), _) => return Ok(amount),
             (Err(NumberFault::Unreadable(reason)), _) => return Err(Some(reason)),
@@ -493,16 +621,28 @@ impl Interpreter {
             // Where lists are separated by semicolons, the comma is the decimal sign.
             (Err(NumberFault::Ambiguous), Some(b';')) => DecimalSign::Comma,
             (Err(NumberFault::Ambiguous), _) => {
-                return Err(Some(format!("`{cell}` may be a thousand or have decimals: set `decimal` for this source")));
+                return Err(Some(format!(
+                    "`{cell}` may be a thousand or have decimals: set `decimal` for this source"
+                )));
             }
         };
-        value::quantity(cell, Some(fallback)).map_err(|_| Some(format!("`{cell}` is not a quantity")))
+        value::quantity(cell, Some(fallback))
+            .map_err(|_| Some(format!("`{cell}` is not a quantity")))
     }
 
     /// The stock change and kind of a line.
-    fn signed(&self, amount: Quantity, text: &str, element: Option<&str>) -> Result<(Quantity, LineKind), String> {
+    fn signed(
+        &self,
+        amount: Quantity,
+        text: &str,
+        element: Option<&str>,
+    ) -> Result<(Quantity, LineKind), String> {
         let signs = &self.plan.signs;
-        let word = self.plan.roles.kind.map_or("", |slot| self.value(slot, text, element));
+        let word = self
+            .plan
+            .roles
+            .kind
+            .map_or("", |slot| self.value(slot, text, element));
         let named = [
             (&signs.sale, LineKind::Sale),
             (&signs.returned, LineKind::Return),
@@ -512,11 +652,26 @@ impl Interpreter {
         .into_iter()
         .find(|(words, _)| !words.is_empty() && words.contain(word))
         .map(|(_, kind)| kind);
-        let worded = ![&signs.sale, &signs.returned, &signs.receipt, &signs.adjustment].into_iter().all(super::plan::Words::is_empty);
+        let worded = ![
+            &signs.sale,
+            &signs.returned,
+            &signs.receipt,
+            &signs.adjustment,
+        ]
+        .into_iter()
+        .all(super::plan::Words::is_empty);
         if worded && named.is_none() {
-            return Err(format!("kind `{word}` is not listed in `signs`: list it, or leave such lines out with an ignore rule"));
+            return Err(format!(
+                "kind `{word}` is not listed in `signs`: list it, or leave such lines out with an ignore rule"
+            ));
         }
-        let by_sign = |negative| if negative { LineKind::Return } else { LineKind::Sale };
+        let by_sign = |negative| {
+            if negative {
+                LineKind::Return
+            } else {
+                LineKind::Sale
+            }
+        };
         Ok(match signs.quantity {
             QuantitySign::Signed => {
                 let kind = named.unwrap_or_else(|| by_sign(amount.is_negative()));
@@ -531,7 +686,10 @@ impl Interpreter {
                 Some(kind @ LineKind::Adjustment) => (amount, kind),
                 None => return Err(format!("kind `{word}` is not listed in `signs`")),
             },
-            QuantitySign::Stock => (amount, named.unwrap_or_else(|| by_sign(!amount.is_negative()))),
+            QuantitySign::Stock => (
+                amount,
+                named.unwrap_or_else(|| by_sign(!amount.is_negative())),
+            ),
         })
     }
 
@@ -557,14 +715,20 @@ impl Interpreter {
         let text = self.text(bytes);
         let mut evidence = self.evidence;
         if self.plan.format == Format::Csv {
-            let Some(layout) = self.layout.take() else { return };
+            let Some(layout) = self.layout.take() else {
+                return;
+            };
             let mut fields = std::mem::take(&mut self.fields);
             csv::split(&text, layout.delimiter, &mut fields);
             layout.fill(&fields, &text, &self.plan.slots, &mut self.cells);
             for field in &fields {
-                evidence.anywhere.cast(value::decimal_evidence(unwrap_cell(&field.text(&text))));
+                evidence
+                    .anywhere
+                    .cast(value::decimal_evidence(unwrap_cell(&field.text(&text))));
             }
-            evidence.quantity.cast(value::decimal_evidence(unwrap_cell(self.cells.get(self.plan.roles.quantity, &text))));
+            evidence.quantity.cast(value::decimal_evidence(unwrap_cell(
+                self.cells.get(self.plan.roles.quantity, &text),
+            )));
             self.fields = fields;
             self.layout = Some(layout);
         } else {
@@ -574,7 +738,9 @@ impl Interpreter {
             }
         }
         let slot = self.plan.roles.sold_at.or(self.plan.roles.date);
-        if let Some(Err(TimeFault::NeedsOrder(first, second))) = slot.map(|slot| value::moment(unwrap_cell(self.cells.get(slot, &text)), None)) {
+        if let Some(Err(TimeFault::NeedsOrder(first, second))) =
+            slot.map(|slot| value::moment(unwrap_cell(self.cells.get(slot, &text)), None))
+        {
             let order = |day: i64, order| (day > 12).then_some(order);
             evidence.order.cast(order(first, DayOrder::Dmy));
             evidence.order.cast(order(second, DayOrder::Mdy));
@@ -585,10 +751,47 @@ impl Interpreter {
     /// Decides by what was surveyed. What is still open is then read as it stands or refused.
     pub(super) fn decide(&mut self) {
         let evidence = std::mem::take(&mut self.evidence);
-        let anywhere = if evidence.quantity == Vote::Open { evidence.anywhere.result() } else { None };
-        self.facts.decimal = self.facts.decimal.or(evidence.quantity.result()).or(anywhere);
+        let anywhere = if evidence.quantity == Vote::Open {
+            evidence.anywhere.result()
+        } else {
+            None
+        };
+        self.facts.decimal = self
+            .facts
+            .decimal
+            .or(evidence.quantity.result())
+            .or(anywhere);
         self.facts.date_order = self.facts.date_order.or(evidence.order.result());
         self.surveyed = true;
+    }
+
+    /// Reads the physical lines of a record that is none as a whole: its first line is set aside, the others are read.
+    pub(super) fn read_lines(&mut self, record: &[u8], sink: &mut impl Sink) {
+        let mut rest = record;
+        let mut frames = Vec::new();
+        'lines: while let Some(at) = memchr::memchr2(b'\n', b'\r', rest) {
+            let (line, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+            sink.faulty("", STRAY_QUOTE.to_owned(), scrub::raw(&self.text(line)));
+            rest = after.get(1..).unwrap_or_default();
+            if let (Some(b'\r'), Some(b'\n')) = (after.first(), rest.first()) {
+                rest = rest.get(1..).unwrap_or_default();
+            }
+            let tail = frame::frames(rest, 0, self.framing(), usize::MAX, &mut frames);
+            frames.push(Frame {
+                start: tail.start,
+                end: rest.len(),
+                next: rest.len(),
+            });
+            for frame in &frames {
+                if self.read(rest.get(frame.start..frame.end).unwrap_or_default(), sink)
+                    == Step::Resync
+                {
+                    rest = rest.get(frame.start..).unwrap_or_default();
+                    continue 'lines;
+                }
+            }
+            return;
+        }
     }
 
     /// Surveys all records of a block and decides.

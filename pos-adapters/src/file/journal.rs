@@ -12,7 +12,7 @@ use sync_core::model::{Extent, LineItem, Segment, Timestamp, Transaction, Transa
 use super::block::{self, Start};
 use super::cursor::{JournalState, LastTicket, PRINT_BYTES, State, VERSION, print};
 use super::frame::{self, Frame, LineEnd};
-use super::interpret::{Head, Interpreter, Sink, Step};
+use super::interpret::{Head, Interpreter, STRAY_QUOTE, Sink, Step};
 use super::plan::Plan;
 use super::scan::Stat;
 use super::scrub;
@@ -51,7 +51,13 @@ pub(super) enum Reading {
 
 impl Tracked {
     pub(super) fn new(item: String, state: JournalState) -> Self {
-        Self { item, state, seen: None, interpreter: None, stuck: None }
+        Self {
+            item,
+            state,
+            seen: None,
+            interpreter: None,
+            stuck: None,
+        }
     }
 
     /// Forgets the content: it is read again from its start, as another generation.
@@ -72,18 +78,31 @@ impl Tracked {
     /// Whether an opened file has the content up to the offset that was read before.
     pub(super) fn recognises(&self, file: &mut File, buffer: &mut Vec<u8>) -> io::Result<bool> {
         let state = &self.state;
+        if state.offset == 0 {
+            return Ok(true);
+        }
         let tail = state.offset.min(to_u64(PRINT_BYTES));
         read_at(file, 0, to_usize(state.head_len), buffer)?;
         if to_u64(buffer.len()) != state.head_len || print(buffer) != state.head {
             return Ok(false);
         }
-        read_at(file, state.offset.saturating_sub(tail), to_usize(tail), buffer)?;
+        read_at(
+            file,
+            state.offset.saturating_sub(tail),
+            to_usize(tail),
+            buffer,
+        )?;
         Ok(to_u64(buffer.len()) == tail && (tail == 0 || print(buffer) == state.tail))
     }
 }
 
 /// Reads up to `length` bytes from `from` on.
-pub(super) fn read_at(file: &mut File, from: u64, length: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn read_at(
+    file: &mut File,
+    from: u64,
+    length: usize,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
     buffer.clear();
     file.seek(SeekFrom::Start(from))?;
     file.take(to_u64(length)).read_to_end(buffer)?;
@@ -117,34 +136,63 @@ pub(super) fn read(
         return Ok(Reading::Nothing);
     }
     let context = to_usize(offset.min(to_u64(PRINT_BYTES)));
-    read_at(&mut file, offset.saturating_sub(to_u64(context)), context.saturating_add(BLOCK_BYTES), buffer)?;
+    read_at(
+        &mut file,
+        offset.saturating_sub(to_u64(context)),
+        context.saturating_add(BLOCK_BYTES),
+        buffer,
+    )?;
     let before = buffer.get(..context).unwrap_or_default();
     if before.len() < context || (context > 0 && print(before) != tracked.state.tail) {
         return Ok(Reading::Changed);
     }
     let at_end = offset.saturating_add(to_u64(buffer.len().saturating_sub(context))) >= stat.size;
-    let settled = tracked.stuck.is_some_and(|(at, since)| at == offset && now.since(since) >= plan.settle);
-    let step = Block { plan, elsewhere, data: buffer.get(context..).unwrap_or_default(), at_end, settled };
+    let settled = tracked
+        .stuck
+        .is_some_and(|(at, since)| at == offset && now.since(since) >= plan.settle);
+    let step = Block {
+        plan,
+        elsewhere,
+        data: buffer.get(context..).unwrap_or_default(),
+        at_end,
+        settled,
+    };
     let Some(mut chunk) = step.read(tracked) else {
         if tracked.stuck.is_none_or(|(at, _)| at != offset) {
             tracked.stuck = Some((offset, now));
         }
-        return Ok(if tracked.state.refused.is_some() { Reading::Nothing } else { Reading::Waiting });
+        return Ok(if tracked.state.refused.is_some() {
+            Reading::Nothing
+        } else {
+            Reading::Waiting
+        });
     };
     tracked.stuck = None;
     let state = &mut tracked.state;
     let end = context.saturating_add(to_usize(state.offset.saturating_sub(offset)));
     let tail = end.min(PRINT_BYTES);
-    state.tail = print(buffer.get(end.saturating_sub(tail)..end).unwrap_or_default());
+    state.tail = print(
+        buffer
+            .get(end.saturating_sub(tail)..end)
+            .unwrap_or_default(),
+    );
     if state.head_len < to_u64(PRINT_BYTES) && state.head_len < state.offset {
-        read_at(&mut file, 0, PRINT_BYTES.min(to_usize(state.offset)), buffer)?;
+        read_at(
+            &mut file,
+            0,
+            PRINT_BYTES.min(to_usize(state.offset)),
+            buffer,
+        )?;
         state.head_len = to_u64(buffer.len());
         state.head = print(buffer);
     }
     state.v = VERSION;
     state.seen_day = now.0.div_euclid(86_400_000_000);
     chunk.bytes = state.offset.saturating_sub(offset);
-    chunk.cursors.push(CursorUpdate { item: tracked.item.clone(), state: Some(State::Journal(state.clone()).write()) });
+    chunk.cursors.push(CursorUpdate {
+        item: tracked.item.clone(),
+        state: Some(State::Journal(Box::new(state.clone())).write()),
+    });
     Ok(Reading::Chunk(Box::new(chunk)))
 }
 
@@ -162,8 +210,9 @@ struct Block<'a> {
 impl Block<'_> {
     /// Reads what is complete and moves the state on; `None` if nothing is.
     fn read(&self, tracked: &mut Tracked) -> Option<Chunk> {
-        let mut interpreter =
-            tracked.interpreter.take().unwrap_or_else(|| Interpreter::new(Arc::clone(self.plan), tracked.state.facts.clone()));
+        let mut interpreter = tracked.interpreter.take().unwrap_or_else(|| {
+            Interpreter::new(Arc::clone(self.plan), tracked.state.facts.clone())
+        });
         let chunk = self.read_with(&mut interpreter, &mut tracked.state);
         tracked.state.facts = interpreter.facts.clone();
         tracked.interpreter = Some(interpreter);
@@ -180,7 +229,7 @@ impl Block<'_> {
                     state.lines = lines;
                     state.refused = None;
                 }
-                Err(refused) => return refused,
+                Err(refused) => return refused.map(|chunk| *chunk),
             }
         }
         let body = self.data.get(skip..).unwrap_or_default();
@@ -191,38 +240,75 @@ impl Block<'_> {
         }
         let mut tickets = Tickets::new(state, self.elsewhere, self.plan.record_is_ticket());
         let end = self.records(interpreter, &text, &mut tickets);
-        let consumed = skip.saturating_add(block::raw_bytes(text.get(..end).unwrap_or_default(), encoding));
+        let consumed = skip.saturating_add(block::raw_bytes(
+            text.get(..end).unwrap_or_default(),
+            encoding,
+        ));
         if consumed == 0 {
             return None;
         }
         let chunk = tickets.finish(state);
-        state.lines = state.lines.saturating_add(count_lines(text.get(..end).unwrap_or_default(), interpreter.facts.line_end));
+        state.lines = state.lines.saturating_add(count_lines(
+            text.get(..end).unwrap_or_default(),
+            interpreter.facts.line_end,
+        ));
         state.offset = state.offset.saturating_add(to_u64(consumed));
         Some(chunk)
     }
 
     /// Bytes, records and lines before the data; or what to answer instead.
-    fn start(&self, interpreter: &mut Interpreter, state: &mut JournalState) -> Result<(usize, u64, u64), Option<Chunk>> {
+    fn start(
+        &self,
+        interpreter: &mut Interpreter,
+        state: &mut JournalState,
+    ) -> Result<(usize, u64, u64), Option<Box<Chunk>>> {
         let reason = match block::start(self.data, false, self.plan, interpreter) {
             Start::Ready { bytes, records } => {
-                let lines = count_lines(&block::text(self.data.get(..bytes).unwrap_or_default(), interpreter.encoding()), interpreter.facts.line_end);
+                let lines = count_lines(
+                    &block::text(
+                        self.data.get(..bytes).unwrap_or_default(),
+                        interpreter.encoding(),
+                    ),
+                    interpreter.facts.line_end,
+                );
                 return Ok((bytes, to_u64(records), lines));
             }
-            Start::Wait(reason) if self.settled && self.data.iter().any(|b| *b != 0 && !b.is_ascii_whitespace()) && self.data.contains(&b'\n') => reason,
+            Start::Wait(reason)
+                if self.settled
+                    && self
+                        .data
+                        .iter()
+                        .any(|b| *b != 0 && !b.is_ascii_whitespace())
+                    && self.data.contains(&b'\n') =>
+            {
+                reason
+            }
             Start::Wait(_) => return Err(None),
             Start::Refused(reason) => reason,
         };
-        let sample = self.data.get(..self.data.len().min(PRINT_BYTES)).unwrap_or_default();
+        let sample = self
+            .data
+            .get(..self.data.len().min(PRINT_BYTES))
+            .unwrap_or_default();
         let content = print(sample);
         if state.refused.as_ref() == Some(&content) {
             return Err(None);
         }
         state.refused = Some(content);
-        Err(Some(refused(&state.path.display().to_string(), &reason, self.data)))
+        Err(Some(Box::new(refused(
+            &state.path.display().to_string(),
+            &reason,
+            self.data,
+        ))))
     }
 
     /// Reads complete records; returns where in the text the next one starts.
-    fn records(&self, interpreter: &mut Interpreter, text: &[u8], tickets: &mut Tickets<'_>) -> usize {
+    fn records(
+        &self,
+        interpreter: &mut Interpreter,
+        text: &[u8],
+        tickets: &mut Tickets<'_>,
+    ) -> usize {
         let mut frames: Vec<Frame> = Vec::new();
         let mut start = 0;
         interpreter.surveyed = false;
@@ -234,23 +320,44 @@ impl Block<'_> {
                 Stop::AtTail => start = tail.start,
                 Stop::At(at) => return at,
                 Stop::Resync(at) => {
-                    start = self.set_line_aside(text, at, interpreter, tickets, "starts a quoted field that does not end as it should");
+                    start = self.set_line_aside(text, at, interpreter, tickets, STRAY_QUOTE);
                     continue;
                 }
             }
             let rest = text.len().saturating_sub(start);
-            let stray = tail.open_quote && (rest > RECORD_BYTES_MAX || (self.at_end && self.settled && next_line_is_record(text, start, interpreter)));
-            let endless = !full && start == 0 && rest >= BLOCK_BYTES.saturating_sub(HEADROOM) && !self.at_end;
+            let stray = tail.open_quote
+                && (rest > RECORD_BYTES_MAX
+                    || (self.at_end
+                        && self.settled
+                        && next_line_is_record(text, start, interpreter)));
+            let endless =
+                !full && start == 0 && rest >= BLOCK_BYTES.saturating_sub(HEADROOM) && !self.at_end;
             if (stray || endless) && !full {
-                start = self.set_line_aside(text, start, interpreter, tickets, "starts a quoted field that does not end, or is too long");
+                start = self.set_line_aside(
+                    text,
+                    start,
+                    interpreter,
+                    tickets,
+                    "starts a quoted field that does not end, or is too long",
+                );
                 continue;
             }
             let more = full || !self.at_end;
-            return if more { tickets.hold_back_last(start) } else { start };
+            return if more {
+                tickets.hold_back_last(start)
+            } else {
+                start
+            };
         }
     }
 
-    fn frames(&self, interpreter: &mut Interpreter, text: &[u8], frames: &[Frame], tickets: &mut Tickets<'_>) -> Stop {
+    fn frames(
+        &self,
+        interpreter: &mut Interpreter,
+        text: &[u8],
+        frames: &[Frame],
+        tickets: &mut Tickets<'_>,
+    ) -> Stop {
         for (at, frame) in frames.iter().enumerate() {
             let record = text.get(frame.start..frame.end).unwrap_or_default();
             if memchr::memchr(0, record).is_some() && !self.settled {
@@ -271,9 +378,20 @@ impl Block<'_> {
     }
 
     /// Sets the physical line at `start` aside and returns where the next one starts.
-    fn set_line_aside(&self, text: &[u8], start: usize, interpreter: &mut Interpreter, tickets: &mut Tickets<'_>, why: &str) -> usize {
+    fn set_line_aside(
+        &self,
+        text: &[u8],
+        start: usize,
+        interpreter: &mut Interpreter,
+        tickets: &mut Tickets<'_>,
+        why: &str,
+    ) -> usize {
         let end = interpreter.facts.line_end.unwrap_or(LineEnd::Lf);
-        let whole = Frame { start, end: text.len(), next: text.len() };
+        let whole = Frame {
+            start,
+            end: text.len(),
+            next: text.len(),
+        };
         let line = frame::line(text, start, end).unwrap_or(whole);
         tickets.at = line.start;
         let raw = interpreter.text(text.get(line.start..line.end).unwrap_or_default());
@@ -293,7 +411,9 @@ enum Stop {
 
 /// What is kept of a file that is refused as a whole.
 pub(super) fn refused(path: &str, reason: &str, data: &[u8]) -> Chunk {
-    let sample = String::from_utf8_lossy(data.get(..data.len().min(PRINT_BYTES)).unwrap_or_default()).replace('\0', "");
+    let sample =
+        String::from_utf8_lossy(data.get(..data.len().min(PRINT_BYTES)).unwrap_or_default())
+            .replace('\0', "");
     let lines = memchr::memchr_iter(b'\n', data).count().max(1);
     Chunk {
         quarantined: vec![Quarantined {
@@ -307,7 +427,11 @@ pub(super) fn refused(path: &str, reason: &str, data: &[u8]) -> Chunk {
 }
 
 fn count_lines(text: &[u8], end: Option<LineEnd>) -> u64 {
-    let terminator = if end == Some(LineEnd::Cr) { b'\r' } else { b'\n' };
+    let terminator = if end == Some(LineEnd::Cr) {
+        b'\r'
+    } else {
+        b'\n'
+    };
     to_u64(memchr::memchr_iter(terminator, text).count())
 }
 
@@ -319,7 +443,11 @@ fn next_line_is_record(text: &[u8], start: usize, interpreter: &Interpreter) -> 
     let mut probe = Probe(false);
     let mut interpreter = interpreter.clone();
     interpreter.surveyed = true;
-    interpreter.read(text.get(next.start..next.end).unwrap_or_default(), &mut probe) == Step::Done && probe.0
+    interpreter.read(
+        text.get(next.start..next.end).unwrap_or_default(),
+        &mut probe,
+    ) == Step::Done
+        && probe.0
 }
 
 struct Probe(bool);
@@ -398,7 +526,11 @@ impl<'a> Tickets<'a> {
         self.run = Some(Run {
             at: self.at,
             quarantined: self.chunk.quarantined.len(),
-            ignored: if self.ignored.is_empty() { BTreeMap::new() } else { self.ignored.clone() },
+            ignored: if self.ignored.is_empty() {
+                BTreeMap::new()
+            } else {
+                self.ignored.clone()
+            },
             records: self.records,
             carry: self.carry.clone(),
             may_carry: self.may_carry,
@@ -409,7 +541,11 @@ impl<'a> Tickets<'a> {
             register: head.register.to_owned(),
             sold_at: head.sold_at,
             status: head.status,
-            extent: if self.whole { Extent::Whole } else { Extent::Extends },
+            extent: if self.whole {
+                Extent::Whole
+            } else {
+                Extent::Extends
+            },
             segment,
             lines,
         });
@@ -420,7 +556,9 @@ impl<'a> Tickets<'a> {
         if self.whole || self.chunk.transactions.len() < 2 {
             return end;
         }
-        let Some(run) = self.run.take() else { return end };
+        let Some(run) = self.run.take() else {
+            return end;
+        };
         self.chunk.transactions.pop();
         self.chunk.quarantined.truncate(run.quarantined);
         self.ignored = run.ignored;
@@ -432,7 +570,10 @@ impl<'a> Tickets<'a> {
 
     fn finish(mut self, state: &mut JournalState) -> Chunk {
         if let Some(last) = self.chunk.transactions.last() {
-            state.last = Some(LastTicket { key: last.key.as_str().to_owned(), segment: last.segment.as_str().to_owned() });
+            state.last = Some(LastTicket {
+                key: last.key.as_str().to_owned(),
+                segment: last.segment.as_str().to_owned(),
+            });
         }
         state.carry = self.carry;
         state.may_carry = self.may_carry;
@@ -470,8 +611,16 @@ impl Sink for Tickets<'_> {
     }
 
     fn faulty(&mut self, _: &str, reason: String, raw: String) {
-        let record = self.lines_before.saturating_add(to_u64(self.records)).saturating_add(1);
+        let record = self
+            .lines_before
+            .saturating_add(to_u64(self.records))
+            .saturating_add(1);
         let at = format!("{} line {record}", self.path.display());
-        self.chunk.quarantined.push(Quarantined { at, reason, raw, records: 1 });
+        self.chunk.quarantined.push(Quarantined {
+            at,
+            reason,
+            raw,
+            records: 1,
+        });
     }
 }

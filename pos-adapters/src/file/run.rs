@@ -1,6 +1,6 @@
 //! Reading one whole file: survey, then chunks.
 
-use std::collections::{BTreeMap, HashMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use sync_core::model::{Extent, LineItem, Segment, Timestamp, Transaction, TransactionKey, TransactionStatus};
+use sync_core::model::{
+    Extent, LineItem, Segment, Timestamp, Transaction, TransactionKey, TransactionStatus,
+};
 
 use super::block::{self, HEADER_BYTES_MAX, Start};
 use super::cursor::{VERSION, WholeState, finish};
@@ -46,14 +48,24 @@ pub(super) fn ends_well(path: &Path, plan: &Plan) -> bool {
     let mut buffer = Vec::new();
     let tail = File::open(path).and_then(|mut file| {
         let size = file.metadata()?.len();
-        read_at(&mut file, size.saturating_sub(END_BYTES), BLOCK_BYTES, &mut buffer)
+        read_at(
+            &mut file,
+            size.saturating_sub(END_BYTES),
+            BLOCK_BYTES,
+            &mut buffer,
+        )
     });
     // UTF-16 ends are taken by their non-zero bytes.
     let text: Vec<u8> = buffer.iter().copied().filter(|b| *b != 0).collect();
     tail.is_ok()
         && match plan.format {
-            Format::Csv | Format::Jsonl => text.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | 0x1a)),
-            Format::Json => text.trim_ascii_end().last().is_some_and(|b| matches!(b, b']' | b'}')),
+            Format::Csv | Format::Jsonl => text
+                .last()
+                .is_some_and(|b| matches!(b, b'\n' | b'\r' | 0x1a)),
+            Format::Json => text
+                .trim_ascii_end()
+                .last()
+                .is_some_and(|b| matches!(b, b']' | b'}')),
         }
 }
 
@@ -85,34 +97,76 @@ impl Run {
     }
 
     /// Opens and surveys a file.
-    pub(super) fn open(plan: &Arc<Plan>, path: PathBuf, stat: Stat, before: WholeState, buffer: &mut Vec<u8>) -> io::Result<Opened> {
+    pub(super) fn open(
+        plan: &Arc<Plan>,
+        path: PathBuf,
+        stat: Stat,
+        before: WholeState,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<Opened> {
         let mut file = File::open(&path)?;
         let print = print_of(&mut file, stat.size, buffer)?;
-        let state = WholeState { v: VERSION, size: stat.size, modified: stat.modified, print: print.clone(), ..before.clone() };
+        let state = WholeState {
+            v: VERSION,
+            size: stat.size,
+            modified: stat.modified,
+            print: print.clone(),
+            ..before.clone()
+        };
         if before.print == print {
             return Ok(Opened::Unchanged(state));
         }
         read_at(&mut file, 0, HEADER_BYTES_MAX, buffer)?;
-        let mut interpreter = Interpreter::new(Arc::clone(plan), super::interpret::Facts::default());
-        let hold = |reason: &str, sample: &[u8]| Ok(Opened::Held(refused(&path.display().to_string(), reason, sample), state.clone()));
+        let mut interpreter =
+            Interpreter::new(Arc::clone(plan), super::interpret::Facts::default());
+        let hold = |reason: &str, sample: &[u8]| {
+            Ok(Opened::Held(
+                refused(&path.display().to_string(), reason, sample),
+                state.clone(),
+            ))
+        };
         let start = match block::start(buffer, true, plan, &mut interpreter) {
             Start::Ready { bytes, .. } => to_u64(bytes),
             Start::Wait(_) if before.tickets == 0 => return Ok(Opened::Unchanged(state)),
             Start::Wait(reason) => {
-                return hold(&format!("{reason}, but had {} transactions before: nothing was taken back, export it again", before.tickets), buffer);
+                return hold(
+                    &format!(
+                        "{reason}, but had {} transactions before: nothing was taken back, export it again",
+                        before.tickets
+                    ),
+                    buffer,
+                );
             }
             Start::Refused(reason) => return hold(&reason, buffer),
         };
-        let tickets = Tickets::new(plan, &path, before.generation.saturating_add(1));
-        let mut run = Box::new(Self { plan: Arc::clone(plan), path: path.clone(), stat, before, interpreter, start, offset: start, print, tickets });
+        let tickets = Tickets::new(&path, before.generation.saturating_add(1));
+        let mut run = Box::new(Self {
+            plan: Arc::clone(plan),
+            path: path.clone(),
+            stat,
+            before,
+            interpreter,
+            start,
+            offset: start,
+            print,
+            tickets,
+        });
         let mut counts = Counts::default();
         let closed = run.survey(&mut file, buffer, &mut counts)?;
         if plan.format == Format::Json && !closed {
-            return hold("ends in the middle of a record: it was not written to its end", buffer);
+            return hold(
+                "ends in the middle of a record: it was not written to its end",
+                buffer,
+            );
         }
         if counts.0.is_empty() && run.before.tickets > 0 {
             let had = run.before.tickets;
-            return hold(&format!("has no transactions, but had {had} before: nothing was taken back, export it again"), buffer);
+            return hold(
+                &format!(
+                    "has no transactions, but had {had} before: nothing was taken back, export it again"
+                ),
+                buffer,
+            );
         }
         run.tickets.remaining = counts.0;
         run.offset = run.start;
@@ -120,7 +174,12 @@ impl Run {
     }
 
     /// Counts the records of every ticket. Returns whether the last record was complete.
-    fn survey(&mut self, file: &mut File, buffer: &mut Vec<u8>, counts: &mut Counts) -> io::Result<bool> {
+    fn survey(
+        &mut self,
+        file: &mut File,
+        buffer: &mut Vec<u8>,
+        counts: &mut Counts,
+    ) -> io::Result<bool> {
         self.interpreter.surveyed = false;
         let mut complete = true;
         let mut frames = Vec::new();
@@ -134,7 +193,7 @@ impl Run {
                     step = self.interpreter.read(record, counts);
                 }
                 if step == Step::Resync {
-                    counts.faulty("", String::new(), String::new());
+                    self.interpreter.read_lines(record, counts);
                 }
             }
             complete = block.complete;
@@ -151,7 +210,8 @@ impl Run {
         while self.offset < self.stat.size {
             let block = self.block(file, &mut buffer, &mut frames)?;
             for frame in &frames {
-                self.interpreter.survey(block.text.get(frame.start..frame.end).unwrap_or_default());
+                self.interpreter
+                    .survey(block.text.get(frame.start..frame.end).unwrap_or_default());
             }
             self.offset = self.offset.saturating_add(block.bytes);
         }
@@ -174,8 +234,7 @@ impl Run {
             for frame in &frames {
                 let record = block.text.get(frame.start..frame.end).unwrap_or_default();
                 if self.interpreter.read(record, &mut self.tickets) == Step::Resync {
-                    let raw = super::scrub::raw(&String::from_utf8_lossy(record));
-                    self.tickets.faulty("", "has a quoted field that does not end as it should".to_owned(), raw);
+                    self.interpreter.read_lines(record, &mut self.tickets);
                 }
                 self.tickets.record = self.tickets.record.saturating_add(1);
             }
@@ -183,9 +242,14 @@ impl Run {
         }
         let bytes = self.offset.saturating_sub(from);
         if self.offset < self.stat.size {
-            return Ok(Progress::Part(Chunk { bytes, ..self.tickets.take() }));
+            return Ok(Progress::Part(Chunk {
+                bytes,
+                ..self.tickets.take()
+            }));
         }
-        if print_of(&mut file, self.stat.size, buffer)? != self.print || Stat::of(&file.metadata()?) != self.stat {
+        if print_of(&mut file, self.stat.size, buffer)? != self.print
+            || Stat::of(&file.metadata()?) != self.stat
+        {
             return Ok(Progress::Changed);
         }
         let state = WholeState {
@@ -198,11 +262,19 @@ impl Run {
             seen_day: 0,
         };
         let coverage = self.coverage();
-        Ok(Progress::Last(Chunk { bytes, coverage, ..self.tickets.finish() }, state))
+        Ok(Progress::Last(
+            Chunk {
+                bytes,
+                coverage,
+                ..self.tickets.finish()
+            },
+            state,
+        ))
     }
 
     fn coverage(&mut self) -> Option<Coverage> {
-        let wanted = self.plan.pattern == Pattern::Export && self.plan.vanished == Vanished::Reverse;
+        let wanted =
+            self.plan.pattern == Pattern::Export && self.plan.vanished == Vanished::Reverse;
         let (from, to) = self.tickets.span?;
         (wanted && !self.tickets.unsure).then(|| Coverage {
             origin: item_of(&self.path),
@@ -212,11 +284,17 @@ impl Run {
         })
     }
 
-    fn block<'a>(&self, file: &mut File, buffer: &'a mut Vec<u8>, frames: &mut Vec<Frame>) -> io::Result<Text<'a>> {
+    fn block<'a>(
+        &self,
+        file: &mut File,
+        buffer: &'a mut Vec<u8>,
+        frames: &mut Vec<Frame>,
+    ) -> io::Result<Text<'a>> {
         let mut length = BLOCK_BYTES;
         loop {
             read_at(file, self.offset, length, buffer)?;
-            let at_end = self.offset.saturating_add(to_u64(buffer.len())) >= self.stat.size || buffer.is_empty();
+            let at_end = self.offset.saturating_add(to_u64(buffer.len())) >= self.stat.size
+                || buffer.is_empty();
             let encoding = self.interpreter.encoding();
             let text = block::text(buffer, encoding);
             let tail = frame::frames(&text, 0, self.interpreter.framing(), RECORDS_MAX, frames);
@@ -228,22 +306,49 @@ impl Run {
             let mut complete = true;
             if frames.len() < RECORDS_MAX && !tail.closed && (at_end || frames.is_empty()) {
                 // The last record needs no terminator; a quote that never ends costs its own line only.
-                complete = text.get(end..).unwrap_or_default().trim_ascii().iter().all(|b| matches!(b, 0x1a | 0 | b']' | b','));
+                complete = text
+                    .get(end..)
+                    .unwrap_or_default()
+                    .trim_ascii()
+                    .iter()
+                    .all(|b| matches!(b, 0x1a | 0 | b']' | b','));
                 let line_end = self.interpreter.facts.line_end.unwrap_or(LineEnd::Lf);
-                let open = tail.open_quote.then(|| frame::line(&text, end, line_end)).flatten();
-                let last = open.unwrap_or(Frame { start: end, end: text.len(), next: text.len() });
+                let open = tail
+                    .open_quote
+                    .then(|| frame::line(&text, end, line_end))
+                    .flatten();
+                let last = open.unwrap_or(Frame {
+                    start: end,
+                    end: text.len(),
+                    next: text.len(),
+                });
                 let content = text.get(last.start..last.end).unwrap_or_default();
-                if content.iter().any(|b| !matches!(b, 0 | 0x1a) && !b.is_ascii_whitespace()) {
+                if content
+                    .iter()
+                    .any(|b| !matches!(b, 0 | 0x1a) && !b.is_ascii_whitespace())
+                {
                     frames.push(last);
                 }
                 end = last.next;
             }
-            let consumed = to_u64(block::raw_bytes(text.get(..end).unwrap_or_default(), encoding));
+            let consumed = to_u64(block::raw_bytes(
+                text.get(..end).unwrap_or_default(),
+                encoding,
+            ));
             let rest = to_u64(buffer.len());
             // Trailing bytes that make no character are passed over at the end of the file.
-            let bytes = if at_end && end >= text.len() { rest } else { consumed };
+            let bytes = if at_end && end >= text.len() {
+                rest
+            } else {
+                consumed
+            };
             let text = block::text(buffer, encoding);
-            return Ok(Text { text, bytes: bytes.max(u64::from(at_end && frames.is_empty()).saturating_mul(rest.max(1))), complete });
+            return Ok(Text {
+                text,
+                bytes: bytes
+                    .max(u64::from(at_end && frames.is_empty()).saturating_mul(rest.max(1))),
+                complete,
+            });
         }
     }
 }
@@ -320,7 +425,7 @@ struct Tickets {
 }
 
 impl Tickets {
-    fn new(_: &Plan, path: &Path, generation: u64) -> Self {
+    fn new(path: &Path, generation: u64) -> Self {
         Self {
             path: path.to_path_buf(),
             segment: Segment::new(format!("{}#{generation}", item_of(path))),
@@ -338,23 +443,34 @@ impl Tickets {
 
     fn add(&mut self, head: Head<'_>, lines: impl Iterator<Item = (i64, LineItem)>) {
         match head.sold_at {
-            Some(at) => self.span = Some(self.span.map_or((at, at), |(from, to)| (from.min(at), to.max(at)))),
+            Some(at) => {
+                self.span = Some(
+                    self.span
+                        .map_or((at, at), |(from, to)| (from.min(at), to.max(at))),
+                )
+            }
             None => self.unsure = true,
         }
-        let known = self.heads.entry(head.key.to_owned()).or_insert_with(|| Transaction {
-            key: TransactionKey::from(head.key),
-            register: head.register.to_owned(),
-            sold_at: head.sold_at,
-            status: head.status,
-            extent: Extent::Whole,
-            segment: self.segment.clone(),
-            lines: Vec::new(),
-        });
+        let known = self
+            .heads
+            .entry(head.key.to_owned())
+            .or_insert_with(|| Transaction {
+                key: TransactionKey::from(head.key),
+                register: head.register.to_owned(),
+                sold_at: head.sold_at,
+                status: head.status,
+                extent: Extent::Whole,
+                segment: self.segment.clone(),
+                lines: Vec::new(),
+            });
         known.sold_at = known.sold_at.or(head.sold_at);
         if head.status == TransactionStatus::Completed {
             known.status = head.status;
         }
-        self.open.entry(head.key.to_owned()).or_default().extend(lines.map(|(number, line)| (number, line, head.status)));
+        self.open
+            .entry(head.key.to_owned())
+            .or_default()
+            .extend(lines.map(|(number, line)| (number, line, head.status)));
     }
 
     /// One record of a ticket was read; gives the ticket on after its last one.
@@ -374,7 +490,9 @@ impl Tickets {
     }
 
     fn give(&mut self, key: &str) {
-        let Some(mut ticket) = self.heads.remove(key) else { return };
+        let Some(mut ticket) = self.heads.remove(key) else {
+            return;
+        };
         let mut lines = self.open.remove(key).unwrap_or_default();
         lines.sort_by_key(|(number, ..)| *number);
         let completed = ticket.status == TransactionStatus::Completed;
@@ -425,8 +543,17 @@ impl Sink for Tickets {
 
     fn faulty(&mut self, key: &str, reason: String, raw: String) {
         self.unsure |= key.is_empty();
-        let at = format!("{} record {}", self.path.display(), self.record.saturating_add(1));
-        self.chunk.quarantined.push(Quarantined { at, reason, raw, records: 1 });
+        let at = format!(
+            "{} record {}",
+            self.path.display(),
+            self.record.saturating_add(1)
+        );
+        self.chunk.quarantined.push(Quarantined {
+            at,
+            reason,
+            raw,
+            records: 1,
+        });
         self.count_down(key);
     }
 }

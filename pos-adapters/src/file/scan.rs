@@ -31,17 +31,25 @@ pub(super) struct Stat {
 
 impl Stat {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let modified = metadata
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self {
             size: metadata.len(),
-            modified: modified.and_then(|age| i64::try_from(age.as_micros()).ok()).unwrap_or(0),
+            modified: modified
+                .and_then(|age| i64::try_from(age.as_micros()).ok())
+                .unwrap_or(0),
             id: file_id(metadata),
         }
     }
 }
 
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other platforms have no such number")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "other platforms have no such number"
+)]
 fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
@@ -61,7 +69,10 @@ pub(super) fn folders(pattern: &PathPattern) -> Vec<PathBuf> {
             let mut all = vec![pattern.fixed.clone()];
             let mut level = all.clone();
             for part in folders {
-                level = level.iter().flat_map(|folder| matching_folders(folder, part)).collect();
+                level = level
+                    .iter()
+                    .flat_map(|folder| matching_folders(folder, part))
+                    .collect();
                 all.extend(level.iter().cloned());
             }
             all
@@ -77,7 +88,9 @@ fn parent(path: &Path) -> PathBuf {
 }
 
 fn matching_folders(folder: &Path, pattern: &str) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let fits = |name: &str| glob::matches(pattern, name);
     let mut found: Vec<PathBuf> = entries
         .filter_map(Result::ok)
@@ -90,7 +103,9 @@ fn matching_folders(folder: &Path, pattern: &str) -> Vec<PathBuf> {
 
 /// Whether a path would be listed as wanted.
 pub(super) fn is_wanted(pattern: &PathPattern, path: &Path) -> bool {
-    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else { return false };
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else {
+        return false;
+    };
     match pattern.below.last() {
         None if path == pattern.fixed => true,
         None => path.parent() == Some(&pattern.fixed) && !glob::is_temporary(&name),
@@ -99,7 +114,11 @@ pub(super) fn is_wanted(pattern: &PathPattern, path: &Path) -> bool {
 }
 
 /// Lists wanted files, sorted by path, and files beside them whose name starts like one of `stems`.
-pub(super) fn list(source: &str, pattern: &PathPattern, stems: &[String]) -> Result<Vec<Found>, SourceError> {
+pub(super) fn list(
+    source: &str,
+    pattern: &PathPattern,
+    stems: &[String],
+) -> Result<Vec<Found>, SourceError> {
     let mut found = Vec::new();
     let single = pattern.below.is_empty() && !pattern.fixed.is_dir();
     let folders = match pattern.below.split_last() {
@@ -107,30 +126,63 @@ pub(super) fn list(source: &str, pattern: &PathPattern, stems: &[String]) -> Res
         None => vec![pattern.fixed.clone()],
         Some((_, parts)) => parts
             .iter()
-            .fold(vec![pattern.fixed.clone()], |level, part| level.iter().flat_map(|folder| matching_folders(folder, part)).collect()),
+            .fold(vec![pattern.fixed.clone()], |level, part| {
+                level
+                    .iter()
+                    .flat_map(|folder| matching_folders(folder, part))
+                    .collect()
+            }),
     };
-    let root = if single { parent(&pattern.fixed) } else { pattern.fixed.clone() };
+    let root = if single {
+        parent(&pattern.fixed)
+    } else {
+        pattern.fixed.clone()
+    };
     if let Err(cause) = std::fs::read_dir(&root) {
-        return Err(SourceError::FolderUnreachable { source_name: source.to_owned(), folder: root, cause });
+        return Err(SourceError::FolderUnreachable {
+            source_name: source.to_owned(),
+            folder: root,
+            cause,
+        });
     }
     for folder in folders {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.filter_map(Result::ok) {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let path = entry.path();
-            let wanted = if single { path.file_name() == pattern.fixed.file_name() } else { is_wanted(pattern, &path) };
+            let wanted = if single {
+                path.file_name() == pattern.fixed.file_name()
+            } else {
+                is_wanted(pattern, &path)
+            };
             if !wanted && !stems.iter().any(|stem| name.starts_with(stem.as_str())) {
                 continue;
             }
             // Follows links: a POS may write through one.
-            let Ok(metadata) = std::fs::metadata(&path) else { continue };
+            let Ok(metadata) = std::fs::metadata(&path) else {
+                continue;
+            };
             if metadata.is_file() {
-                let path = if single && wanted { pattern.fixed.clone() } else { path };
-                found.push(Found { path, stat: Stat::of(&metadata), wanted });
+                let path = if single && wanted {
+                    pattern.fixed.clone()
+                } else {
+                    path
+                };
+                found.push(Found {
+                    path,
+                    stat: Stat::of(&metadata),
+                    wanted,
+                });
             }
             if found.len() > FILES_MAX {
-                return Err(SourceError::TooManyFiles { source_name: source.to_owned(), folder, files_max: FILES_MAX });
+                return Err(SourceError::TooManyFiles {
+                    source_name: source.to_owned(),
+                    folder,
+                    files_max: FILES_MAX,
+                });
             }
         }
     }

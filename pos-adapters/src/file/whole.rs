@@ -11,12 +11,16 @@ use std::sync::Arc;
 use sync_core::model::Timestamp;
 
 use super::cursor::{FORGET_AFTER_DAYS, State, WholeState};
+use super::glob;
 use super::journal::{BLOCK_BYTES, RECORDS_MAX};
 use super::plan::Plan;
 use super::run::{Opened, Progress, Run};
 use super::scan::{self, Stat};
 use super::settings::Pattern;
 use crate::{Chunk, CursorUpdate, Poll, SourceError};
+
+/// A file with a proper end must be unchanged for this part of the settle time only.
+const WELL_ENDED_SHARE: u32 = 4;
 
 /// The files of an export or per-transaction source.
 #[derive(Debug)]
@@ -63,7 +67,11 @@ impl Wholes {
         waiting.saturating_add(self.running.as_ref().map_or(0, |run| run.unread()))
     }
 
-    pub(super) fn poll(&mut self, changed: &[PathBuf], now: Timestamp) -> Result<Poll, SourceError> {
+    pub(super) fn poll(
+        &mut self,
+        changed: &[PathBuf],
+        now: Timestamp,
+    ) -> Result<Poll, SourceError> {
         if self.running.is_none() && (!changed.is_empty() || !self.following) {
             self.look(changed, now)?;
         }
@@ -74,7 +82,12 @@ impl Wholes {
             match self.step(now) {
                 Ok(Some(part)) => {
                     any = true;
-                    records += part.transactions.iter().map(|t| t.lines.len().max(1)).sum::<usize>().max(1);
+                    records += part
+                        .transactions
+                        .iter()
+                        .map(|t| t.lines.len().max(1))
+                        .sum::<usize>()
+                        .max(1);
                     merge(&mut chunk, part);
                 }
                 Ok(None) => {}
@@ -83,7 +96,11 @@ impl Wholes {
                 }
             }
             let full = records >= RECORDS_MAX || chunk.bytes >= super::journal::to_u64(BLOCK_BYTES);
-            if any && (full || chunk.coverage.is_some() || self.plan.pattern != Pattern::PerTransaction) {
+            if any
+                && (full
+                    || chunk.coverage.is_some()
+                    || self.plan.pattern != Pattern::PerTransaction)
+            {
                 break;
             }
         }
@@ -96,31 +113,61 @@ impl Wholes {
         if let Some(error) = failed {
             return Err(error);
         }
-        let soon = self.plan.scan.min(self.plan.settle.max(super::reader::AGAIN_MIN));
-        Ok(Poll::Quiet { again_in: if self.settling.is_empty() { self.plan.scan } else { soon } })
+        let soon = self
+            .plan
+            .scan
+            .min(self.plan.settle.max(super::reader::AGAIN_MIN));
+        Ok(Poll::Quiet {
+            again_in: if self.settling.is_empty() {
+                self.plan.scan
+            } else {
+                soon
+            },
+        })
     }
 
     /// Finds changed files: among the named ones, or in the folders.
     fn look(&mut self, changed: &[PathBuf], now: Timestamp) -> Result<(), SourceError> {
         let mut found: Vec<(PathBuf, Stat)> = Vec::new();
-        let named = changed.iter().all(|path| !path.is_dir()) && !changed.is_empty();
+        let plain = |path: &PathBuf| {
+            !path.is_dir()
+                && (scan::is_wanted(&self.plan.path, path)
+                    || path
+                        .file_name()
+                        .is_some_and(|name| glob::is_temporary(&name.to_string_lossy())))
+        };
+        let named = !changed.is_empty() && changed.iter().all(plain);
         if named {
-            let wanted = changed.iter().filter(|path| scan::is_wanted(&self.plan.path, path));
-            found.extend(wanted.filter_map(|path| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|m| (path.clone(), Stat::of(&m)))));
+            let wanted = changed
+                .iter()
+                .filter(|path| scan::is_wanted(&self.plan.path, path));
+            found.extend(wanted.filter_map(|path| {
+                std::fs::metadata(path)
+                    .ok()
+                    .filter(std::fs::Metadata::is_file)
+                    .map(|m| (path.clone(), Stat::of(&m)))
+            }));
         } else {
             let listed = scan::list(&self.plan.name, &self.plan.path, &[])?;
             found.extend(listed.into_iter().map(|file| (file.path, file.stat)));
             self.forget(&found, now);
         }
         for (path, stat) in found {
-            let seen = self.known.get(&item_of(&path)).is_some_and(|known| known.size == stat.size && known.modified == stat.modified);
+            let seen = self
+                .known
+                .get(&item_of(&path))
+                .is_some_and(|known| known.size == stat.size && known.modified == stat.modified);
             if seen || self.queue.iter().any(|(queued, _)| *queued == path) {
                 self.settling.remove(&path);
                 continue;
             }
             match self.settling.get(&path) {
                 Some((before, since)) if *before == stat => {
-                    if now.since(*since) >= self.plan.settle || super::run::ends_well(&path, &self.plan) {
+                    let quiet = now.since(*since);
+                    if quiet >= self.plan.settle
+                        || (quiet >= self.plan.settle / WELL_ENDED_SHARE
+                            && super::run::ends_well(&path, &self.plan))
+                    {
                         self.settling.remove(&path);
                         self.queue.push_back((path, stat));
                     }
@@ -139,8 +186,14 @@ impl Wholes {
         if !self.known.values().any(old) {
             return;
         }
-        let present: std::collections::HashSet<String> = found.iter().map(|(path, _)| item_of(path)).collect();
-        let gone: Vec<String> = self.known.iter().filter(|(item, state)| old(state) && !present.contains(*item)).map(|(item, _)| item.clone()).collect();
+        let present: std::collections::HashSet<String> =
+            found.iter().map(|(path, _)| item_of(path)).collect();
+        let gone: Vec<String> = self
+            .known
+            .iter()
+            .filter(|(item, state)| old(state) && !present.contains(*item))
+            .map(|(item, _)| item.clone())
+            .collect();
         for item in gone {
             self.known.remove(&item);
             self.forgotten.push(CursorUpdate { item, state: None });
@@ -153,7 +206,9 @@ impl Wholes {
         let mut run = match self.running.take() {
             Some(run) => run,
             None => {
-                let Some((path, stat)) = self.queue.pop_front() else { return Ok(None) };
+                let Some((path, stat)) = self.queue.pop_front() else {
+                    return Ok(None);
+                };
                 let item = item_of(&path);
                 let before = self.known.get(&item).cloned().unwrap_or_default();
                 let opened = Run::open(&self.plan, path.clone(), stat, before, &mut self.buffer)
@@ -167,7 +222,10 @@ impl Wholes {
                     }
                     Opened::Held(mut chunk, mut state) => {
                         state.seen_day = today;
-                        chunk.cursors.push(CursorUpdate { item: item.clone(), state: Some(State::Whole(state.clone()).write()) });
+                        chunk.cursors.push(CursorUpdate {
+                            item: item.clone(),
+                            state: Some(State::Whole(state.clone()).write()),
+                        });
                         self.known.insert(item, state);
                         return Ok(Some(chunk));
                     }
@@ -183,13 +241,21 @@ impl Wholes {
             Ok(Progress::Last(mut chunk, mut state)) => {
                 let item = item_of(&path);
                 state.seen_day = today;
-                chunk.cursors.push(CursorUpdate { item: item.clone(), state: Some(State::Whole(state.clone()).write()) });
+                chunk.cursors.push(CursorUpdate {
+                    item: item.clone(),
+                    state: Some(State::Whole(state.clone()).write()),
+                });
                 self.known.insert(item, state);
                 Ok(Some(chunk))
             }
             // Written to while it was read: once it is quiet, it is read again from its start.
             Ok(Progress::Changed) => Ok(None),
-            Err(cause) => Err(SourceError::reading(&self.plan.name, path, run.offset(), cause)),
+            Err(cause) => Err(SourceError::reading(
+                &self.plan.name,
+                path,
+                run.offset(),
+                cause,
+            )),
         }
     }
 }
@@ -197,7 +263,8 @@ impl Wholes {
 fn merge(into: &mut Chunk, part: Chunk) {
     into.transactions.extend(part.transactions);
     into.quarantined.extend(part.quarantined);
-    let mut ignored: BTreeMap<String, u64> = std::mem::take(&mut into.ignored).into_iter().collect();
+    let mut ignored: BTreeMap<String, u64> =
+        std::mem::take(&mut into.ignored).into_iter().collect();
     for (rule, count) in part.ignored {
         let sum = ignored.entry(rule).or_default();
         *sum = sum.saturating_add(count);

@@ -11,14 +11,30 @@ fn all_faults_are_told_at_once_with_their_keys() {
     let settings: FileSettings = serde_json::from_str(settings).unwrap();
     let faults = FileSource::new(settings, TimeZone::UTC).unwrap_err();
     let keys: Vec<_> = faults.iter().map(|fault| fault.key.as_str()).collect();
-    for key in ["name", "path", "encoding", "timezone", "scan", "settle", "delimiter", "vanish_limit", "columns.transaction", "columns.date", "signs", "columns.status", "ignore[0]"] {
+    for key in [
+        "name",
+        "path",
+        "encoding",
+        "timezone",
+        "scan",
+        "settle",
+        "delimiter",
+        "vanish_limit",
+        "columns.transaction",
+        "columns.date",
+        "signs",
+        "columns.status",
+        "ignore[0]",
+    ] {
         assert!(keys.contains(&key), "{key} is not among {keys:?}");
     }
 }
 
 #[test]
 fn unknown_keys_are_refused_and_the_least_is_a_name_and_a_path() {
-    assert!(serde_json::from_str::<FileSettings>(r#"{"name": "a", "path": "b", "colour": 1}"#).is_err());
+    assert!(
+        serde_json::from_str::<FileSettings>(r#"{"name": "a", "path": "b", "colour": 1}"#).is_err()
+    );
     let least: FileSettings = serde_json::from_str(r#"{"name": "a", "path": "b.csv"}"#).unwrap();
     assert!(FileSource::new(least, TimeZone::UTC).is_ok());
 }
@@ -26,6 +42,12 @@ fn unknown_keys_are_refused_and_the_least_is_a_name_and_a_path() {
 #[test]
 fn every_key_is_described_in_the_schema() {
     let schema = schemars::schema_for!(FileSettings);
-    let keys = schema.get("properties").and_then(|p| p.as_object()).unwrap();
-    assert!(keys.values().all(|key| key.get("description").is_some()), "{keys:?}");
+    let keys = schema
+        .get("properties")
+        .and_then(|p| p.as_object())
+        .unwrap();
+    assert!(
+        keys.values().all(|key| key.get("description").is_some()),
+        "{keys:?}"
+    );
 }

@@ -1,0 +1,49 @@
+//! `cargo xtask test` and `cargo xtask lint`.
+
+use clap::Args;
+
+use crate::contracts;
+use crate::say;
+use crate::shell;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Only the tests beside the code, not those that run the whole program
+    #[arg(long)]
+    quick: bool,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let contracts = contracts::provide()?;
+    let nextest = shell::succeeds(shell::cargo().args(["nextest", "--version"]));
+    let mut tests = shell::cargo();
+    if nextest {
+        tests.args(["nextest", "run", "--no-fail-fast"]);
+    } else {
+        say::step("cargo-nextest is not installed; running with cargo test");
+        tests.args(["test", "--no-fail-fast"]);
+    }
+    if options.quick {
+        tests.args(["--package", "sync-core", "--package", "pos-adapters", "--package", "tillsync"]);
+    } else {
+        tests.arg("--workspace");
+    }
+    if let Some(folder) = contracts {
+        tests.env(contracts::VARIABLE, folder);
+    }
+    say::step("Building and running the tests");
+    shell::run(&mut tests)?;
+    if nextest {
+        // Nextest leaves the examples in documentation out.
+        shell::run(shell::cargo().args(["test", "--workspace", "--doc", "--quiet"]))?;
+    }
+    say::line("All tests passed.");
+    Ok(())
+}
+
+pub(crate) fn lint() -> anyhow::Result<()> {
+    shell::run(shell::cargo().args(["fmt", "--all", "--check"]))?;
+    shell::run(shell::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    say::line("No formatting or lint faults.");
+    Ok(())
+}
