@@ -14,7 +14,7 @@ use crate::platform::http::{HeaderText, Http, HttpSettings};
 use crate::platform::shopify::{self, Shopify, ShopifySettings};
 use crate::platform::transport::{self, TransportSettings, WallClock};
 use crate::platform::Platform;
-use crate::writer::LaneSpec;
+use crate::writer::{LaneSpec, SourceSpec};
 
 /// Installs the TLS provider of the process. Must come before any client is built.
 pub fn install_tls() {
@@ -113,4 +113,25 @@ pub fn source(source: &SourceConfig, config: &Config) -> anyhow::Result<Box<dyn 
             Ok(Box::new(reader))
         }
     }
+}
+
+/// What the writer needs to know of each source.
+pub fn source_specs(config: &Config) -> Vec<SourceSpec> {
+    config
+        .sources
+        .iter()
+        .map(|source| match source {
+            SourceConfig::File(settings) => SourceSpec {
+                name: settings.name.clone(),
+                vanish_limit_percent: percent(settings.vanish_limit),
+            },
+        })
+        .collect()
+}
+
+/// A share as whole percent; the configuration has checked its range.
+#[expect(clippy::float_arithmetic, reason = "a share of a count of transactions, never of stock or money")]
+fn percent(share: Option<f64>) -> usize {
+    const DEFAULT: usize = 20;
+    share.map_or(DEFAULT, |share| (0..=100_u8).take_while(|percent| f64::from(*percent) <= share * 100.0 + 0.5).count().saturating_sub(1))
 }

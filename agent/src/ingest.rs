@@ -1,11 +1,12 @@
 //! One thread per source: poll, hand the chunk to the writer, go on reading while it is stored.
 //!
-//! The thread decides nothing: when a chunk could not be stored, the source goes back to the cursors in the
-//! database; when the source cannot be read, the fault is shown and it is tried again.
+//! The thread decides nothing: when a chunk could not be stored, the writer wakes the source with
+//! [`Wake::Resume`] and takes no more chunks of the same *run* from it; the source goes back to the cursors in the
+//! database and begins a new run. A stored chunk is not answered: nobody waits for it. When the source cannot be
+//! read, the fault is shown and it is tried again.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use crate::writer::{Command, Commands};
 
 /// Chunks of one source that wait for the writer.
 const CHUNKS_WAITING_MAX: usize = 2;
-/// Chunks of one source in a group that is not yet committed.
-const CHUNKS_UNSTORED_MAX: usize = 64;
+/// Time between scans until the source has said its own.
+const SCAN_FIRST: Duration = Duration::from_secs(5);
 /// Delays after a source could not be read.
 const FAULT_WAIT_FIRST: Duration = Duration::from_secs(1);
 const FAULT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -74,6 +75,8 @@ pub struct SourceThread {
     pub source: Box<dyn PosSource>,
     /// What wakes it.
     pub wakes: Receiver<Wake>,
+    /// Given to the writer with each run, to be told of a chunk that could not be stored.
+    pub wake: Sender<Wake>,
     /// To the writer.
     pub commands: Commands,
     /// Time.
@@ -89,80 +92,75 @@ enum Next {
 impl SourceThread {
     /// Runs until [`Wake::Stop`] or until the writer has ended.
     pub fn run(mut self) {
-        let mut faults = 0_u32;
-        'resume: loop {
-            let Some(cursors) = self.stored_cursors() else { return };
+        let mut run = 0_u64;
+        loop {
+            run += 1;
+            let Some(cursors) = self.begin_run(run) else { return };
             self.source.resume(cursors);
-            let room = Arc::new(Room::default());
-            let mut unstored: VecDeque<Receiver<bool>> = VecDeque::new();
-            let mut last_state = None;
-            let mut changed = Vec::new();
-            loop {
-                match self.source.poll(&changed, self.clock.now()) {
-                    Ok(Poll::Chunk(chunk)) => {
-                        faults = 0;
-                        last_state = None;
-                        if !self.hand_over(chunk, &room, &mut unstored) {
-                            return;
-                        }
-                        if !all_stored(&mut unstored, CHUNKS_UNSTORED_MAX) {
-                            continue 'resume;
-                        }
-                        // The same paths again: a chunk is bounded, there may be more in them.
-                        match self.next(Duration::ZERO) {
-                            Next::Look(mut more) => changed.append(&mut more),
-                            Next::Resume => continue 'resume,
-                            Next::Stop => return,
-                        }
+            match self.run_once(run) {
+                Next::Stop => return,
+                Next::Resume | Next::Look(_) => {}
+            }
+        }
+    }
+
+    /// Reads until the run ends.
+    fn run_once(&mut self, run: u64) -> Next {
+        let room = Arc::new(Room::default());
+        let mut faults = 0_u32;
+        let mut told = None;
+        let mut changed = Vec::new();
+        let mut scan = SCAN_FIRST;
+        loop {
+            let wait = match self.source.poll(&changed, self.clock.now()) {
+                Ok(Poll::Chunk(chunk)) => {
+                    faults = 0;
+                    let backlog = self.source.backlog_bytes();
+                    if !self.hand_over(chunk, backlog, run, &room) {
+                        return Next::Stop;
                     }
-                    Ok(Poll::Quiet { again_in }) => {
-                        faults = 0;
-                        self.tell(&mut last_state, None);
-                        if !all_stored(&mut unstored, 0) {
-                            continue 'resume;
-                        }
-                        match self.next(again_in) {
-                            Next::Look(paths) => changed = paths,
-                            Next::Resume => continue 'resume,
-                            Next::Stop => return,
-                        }
-                    }
-                    Err(fault) => {
-                        faults = faults.saturating_add(1);
-                        tracing::warn!(code = fault.code(), hint = fault.hint(), error = &fault as &dyn std::error::Error, "Cannot read a source; it is tried again");
-                        let fault = (fault.code().to_owned(), chain(&fault), fault.hint().to_owned());
-                        self.tell(&mut last_state, Some(fault));
-                        if !all_stored(&mut unstored, 0) {
-                            continue 'resume;
-                        }
-                        let wait = FAULT_WAIT_FIRST.saturating_mul(1 << faults.min(5)).min(FAULT_WAIT_MAX);
-                        match self.next(wait) {
-                            Next::Look(paths) => changed = paths,
-                            Next::Resume => continue 'resume,
-                            Next::Stop => return,
-                        }
-                    }
+                    // Nothing is left as far as the source knows: the next event or scan comes soon enough.
+                    if backlog == Some(0) { scan } else { Duration::ZERO }
                 }
+                Ok(Poll::Quiet { again_in }) => {
+                    faults = 0;
+                    self.tell(&mut told, None);
+                    scan = again_in;
+                    again_in
+                }
+                Err(fault) => {
+                    faults = faults.saturating_add(1);
+                    tracing::warn!(code = fault.code(), hint = fault.hint(), error = &fault as &dyn std::error::Error, "Cannot read a source; it is tried again");
+                    self.tell(&mut told, Some((fault.code().to_owned(), chain(&fault), fault.hint().to_owned())));
+                    FAULT_WAIT_FIRST.saturating_mul(1 << faults.min(5)).min(FAULT_WAIT_MAX)
+                }
+            };
+            match self.next(wait) {
+                // More of the same files follows: they stay named.
+                Next::Look(mut paths) if wait.is_zero() => changed.append(&mut paths),
+                Next::Look(paths) => changed = paths,
+                ended @ (Next::Resume | Next::Stop) => return ended,
             }
         }
     }
 
     /// Sends a chunk to the writer; `false` if there is no writer any more.
-    fn hand_over(&self, chunk: Chunk, room: &Arc<Room>, unstored: &mut VecDeque<Receiver<bool>>) -> bool {
+    fn hand_over(&self, chunk: Chunk, backlog: Option<u64>, run: u64, room: &Arc<Room>) -> bool {
         if let Err(error) = crash::point("chunk_read") {
             tracing::warn!(%error, "Reading failed");
+            let _ended = self.wake.send(Wake::Resume);
+            return true;
         }
-        let more = self.source.backlog_bytes().is_some_and(|bytes| bytes > 0);
-        let (stored, answer) = sync_channel(1);
-        unstored.push_back(answer);
         let room = room.enter();
-        self.commands.send(Command::Chunk { source: self.index, chunk, more, room, stored }).is_ok()
+        self.commands.send(Command::Chunk { source: self.index, run, chunk, backlog, room }).is_ok()
     }
 
-    fn stored_cursors(&self) -> Option<Vec<(String, String)>> {
+    /// Starts a run: what the database says of where the source stands.
+    fn begin_run(&self, run: u64) -> Option<Vec<(String, String)>> {
         loop {
             let (reply, answer) = sync_channel(1);
-            self.commands.send(Command::Cursors { source: self.index, reply }).ok()?;
+            let wake = self.wake.clone();
+            self.commands.send(Command::BeginRun { source: self.index, run, wake, reply }).ok()?;
             match answer.recv() {
                 Ok(Some(cursors)) => return Some(cursors),
                 Ok(None) | Err(_) => match self.next(FAULT_WAIT_FIRST) {
@@ -173,13 +171,14 @@ impl SourceThread {
         }
     }
 
-    fn tell(&self, last: &mut Option<(u64, Option<String>)>, fault: Option<(String, String, String)>) {
-        let backlog = self.source.backlog_bytes();
-        let state = (backlog.unwrap_or(0), fault.as_ref().map(|fault| fault.1.clone()));
-        if last.as_ref() == Some(&state) {
+    /// Tells the board once per change.
+    fn tell(&self, told: &mut Option<Option<String>>, fault: Option<(String, String, String)>) {
+        let state = fault.as_ref().map(|fault| fault.1.clone());
+        if told.as_ref() == Some(&state) {
             return;
         }
-        *last = Some(state);
+        *told = Some(state);
+        let backlog = self.source.backlog_bytes();
         if self.commands.send(Command::SourceState { source: self.index, backlog, fault }).is_err() {
             tracing::debug!("The writer has ended");
         }
@@ -211,24 +210,6 @@ impl SourceThread {
         paths.dedup();
         if scan { Next::Look(Vec::new()) } else { Next::Look(paths) }
     }
-}
-
-/// Takes the answers that are there, and waits until at most `most` are open. `false` if one chunk was not stored.
-fn all_stored(unstored: &mut VecDeque<Receiver<bool>>, most: usize) -> bool {
-    while let Some(answer) = unstored.front() {
-        let stored = if unstored.len() > most { answer.recv().unwrap_or(false) } else {
-            match answer.try_recv() {
-                Ok(stored) => stored,
-                Err(std::sync::mpsc::TryRecvError::Empty) => return true,
-                Err(std::sync::mpsc::TryRecvError::Disconnected) => false,
-            }
-        };
-        if !stored {
-            return false;
-        }
-        unstored.pop_front();
-    }
-    true
 }
 
 /// An error with its causes, on one line.

@@ -57,7 +57,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
     let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
     note_recovery(&opened);
-    let writer = Writer::new(conn, folder.database(), Arc::clone(&clock), &names, lanes, work, Arc::clone(&board))?;
+    let writer = Writer::new(conn, folder.database(), Arc::clone(&clock), &connect::source_specs(config), lanes, work, Arc::clone(&board))?;
     let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock)?;
 
     let snapshot = {
@@ -105,7 +105,7 @@ fn start(
     for (index, (source, name)) in readers.into_iter().zip(names).enumerate() {
         let (wake, wakes) = channel();
         watched.extend(source.watched().into_iter().map(|path| (path, wake.clone())));
-        let thread = SourceThread { index, source, wakes, commands: commands.clone(), clock: Arc::clone(clock) };
+        let thread = SourceThread { index, source, wakes, wake: wake.clone(), commands: commands.clone(), clock: Arc::clone(clock) };
         sources.push((name.clone(), wake, spawn("source", move || thread.run())?));
     }
     let mut helpers = Vec::new();

@@ -64,7 +64,10 @@ impl Upkeep {
                 tracing::info!(path = %target.display(), "Backup made and checked");
                 backup::prune(&self.folder, self.keep);
             }
-            Err(fault) => tracing::warn!(code = fault.code(), error = &fault as &dyn std::error::Error, "No backup could be made; it is tried again"),
+            Err(fault) => {
+                let error: &dyn std::error::Error = &fault;
+                tracing::warn!(code = fault.code(), error, "No backup could be made; it is tried again");
+            }
         }
     }
 

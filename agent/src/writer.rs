@@ -11,6 +11,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use sync_core::retry::Jitter;
 use crate::clock::Clock;
 use crate::crash;
 use crate::db::{self, DbError, step};
+use crate::ingest::Wake;
 use crate::platform::{CallFailure, Found, Platform, ProbeReport};
 use crate::sabotage::{self, Rule};
 
@@ -61,20 +63,24 @@ pub enum Command {
     Chunk {
         /// Index of the source.
         source: usize,
+        /// The run of the source that read it; chunks of a run with a failed one are dropped.
+        run: u64,
         /// What was read.
         chunk: Chunk,
-        /// The source has more at hand.
-        more: bool,
+        /// Unread bytes as far as known; more than zero: more follows at once.
+        backlog: Option<u64>,
         /// Dropped when the chunk has been taken in.
         room: crate::ingest::Place,
-        /// Told `true` after the commit, `false` if it failed.
-        stored: SyncSender<bool>,
     },
-    /// A source asks where it stands. `None` is answered while the database cannot be read.
-    Cursors {
+    /// A source begins to read from where the database says it stands.
+    BeginRun {
         /// Index of the source.
         source: usize,
-        /// Where to answer.
+        /// Number of the run.
+        run: u64,
+        /// Told [`Wake::Resume`] if a chunk of the run cannot be stored.
+        wake: Sender<Wake>,
+        /// Where to answer: (item, state), or `None` while the database cannot be read.
         reply: SyncSender<Option<Vec<(String, String)>>>,
     },
     /// A source has nothing new, or cannot be read.
@@ -175,6 +181,15 @@ pub enum Work {
 /// Where the writer puts work for the network.
 pub type WorkQueue = tokio::sync::mpsc::UnboundedSender<Work>;
 
+/// One source of the configuration.
+#[derive(Debug, Clone)]
+pub struct SourceSpec {
+    /// Its name.
+    pub name: String,
+    /// Share of an export's transactions that may vanish at once; more is held for a person (invariant 9).
+    pub vanish_limit_percent: usize,
+}
+
 /// One lane of the configuration.
 pub struct LaneSpec {
     /// Its name.
@@ -216,11 +231,16 @@ pub struct Writer {
     checkpointer: SyncSender<()>,
     lines_text: String,
     published: Instant,
+    synchronous_full: bool,
 }
 
 struct SourceRuntime {
     id: i64,
     name: String,
+    vanish_limit_percent: usize,
+    /// The run whose chunks are taken; `None` after one could not be stored.
+    run: Option<u64>,
+    wake: Option<Sender<Wake>>,
 }
 
 /// Why a group ended as it did.
@@ -238,7 +258,7 @@ impl Writer {
         conn: Connection,
         db_path: std::path::PathBuf,
         clock: Arc<Clock>,
-        source_names: &[String],
+        sources: &[SourceSpec],
         lanes: Vec<LaneSpec>,
         work: WorkQueue,
         board: Arc<Board>,
@@ -247,9 +267,17 @@ impl Writer {
             conn.execute_batch("PRAGMA synchronous = OFF").map_err(step("set synchronous"))?;
         }
         let epoch = restore::epoch(&conn)?;
-        let sources = source_names
+        let sources = sources
             .iter()
-            .map(|name| Ok(SourceRuntime { id: db::tables::source_id(&conn, name)?, name: name.clone() }))
+            .map(|spec| {
+                Ok(SourceRuntime {
+                    id: db::tables::source_id(&conn, &spec.name)?,
+                    name: spec.name.clone(),
+                    vanish_limit_percent: spec.vanish_limit_percent,
+                    run: None,
+                    wake: None,
+                })
+            })
             .collect::<Result<Vec<_>, DbError>>()?;
         let seq = db::ledger::last_seq(&conn)?;
         let lanes = lanes
@@ -257,7 +285,7 @@ impl Writer {
             .map(|spec| LaneRuntime::new(&conn, spec, seq))
             .collect::<Result<Vec<_>, DbError>>()?;
         let checkpointer = spawn_checkpointer(db_path.clone());
-        let restored = restore::CatchingUp::load(&conn, source_names.len())?;
+        let restored = restore::CatchingUp::load(&conn, sources.len())?;
         let mut writer = Self {
             conn,
             clock,
@@ -282,6 +310,8 @@ impl Writer {
             checkpointer,
             lines_text: String::new(),
             published: Instant::now(),
+            // As opened.
+            synchronous_full: true,
         };
         writer.rebuild()?;
         writer.board.start(&writer.conn)?;
@@ -373,7 +403,7 @@ impl Writer {
     }
 
     /// One group: apply, commit, act.
-    fn group(&mut self, group: VecDeque<Command>, commands: &Receiver<Command>) {
+    fn group(&mut self, mut group: VecDeque<Command>, commands: &Receiver<Command>) {
         if self.broken {
             if let Err(fault) = self.rebuild() {
                 self.failed(&fault);
@@ -384,7 +414,7 @@ impl Writer {
         }
         let durable = group.iter().any(|command| !self.may_wait(command)) || group.is_empty();
         let mut applied = Applied::default();
-        match self.apply(group, commands, &mut applied, durable) {
+        match self.apply(&mut group, commands, &mut applied, durable) {
             Ok(()) => {
                 applied.reply(true);
                 self.act();
@@ -395,7 +425,9 @@ impl Writer {
                     tracing::debug!(%error, "No transaction to roll back");
                 }
                 self.failed(&fault);
-                let kept = std::mem::take(&mut applied.keep);
+                let mut kept = std::mem::take(&mut applied.keep);
+                kept.append(&mut group);
+                self.end_runs(&applied.sources);
                 applied.reply(false);
                 self.put_back(kept);
             }
@@ -403,11 +435,24 @@ impl Writer {
         self.publish();
     }
 
+    /// What a failed group held is tried again; its chunks are read again from the stored cursors.
     fn put_back(&mut self, group: VecDeque<Command>) {
         for command in group {
-            match command {
-                Command::Chunk { stored, .. } => notify(&stored, false),
-                other => self.kept.push_back(other),
+            if let Command::Chunk { source, .. } = &command {
+                self.end_runs(&[*source]);
+            } else {
+                self.kept.push_back(command);
+            }
+        }
+    }
+
+    /// Takes no more chunks of the sources' runs, and tells them to begin another.
+    fn end_runs(&mut self, sources: &[usize]) {
+        for source in sources {
+            let Some(runtime) = self.sources.get_mut(*source) else { continue };
+            runtime.run = None;
+            if let Some(wake) = runtime.wake.take() {
+                let _ended = wake.send(Wake::Resume);
             }
         }
     }
@@ -421,14 +466,14 @@ impl Writer {
         let _timed_out = wait.recv_timeout(FAILURE_WAIT);
     }
 
-    fn apply(&mut self, group: VecDeque<Command>, commands: &Receiver<Command>, applied: &mut Applied, durable: bool) -> Result<(), DbError> {
+    fn apply(&mut self, group: &mut VecDeque<Command>, commands: &Receiver<Command>, applied: &mut Applied, durable: bool) -> Result<(), DbError> {
         let full = durable && !sabotage::breaks(Rule::NoFsync);
         self.set_synchronous(full)?;
-        self.conn.execute_batch("BEGIN IMMEDIATE").map_err(step("begin"))?;
+        self.execute("BEGIN IMMEDIATE")?;
         self.board.begin();
         let opened = Instant::now();
         let mut more = false;
-        for command in group {
+        while let Some(command) = group.pop_front() {
             more = self.apply_one(command, applied)?;
         }
         while applied.lines < GROUP_LINES_MAX && opened.elapsed() < GROUP_OPEN_MAX {
@@ -446,7 +491,7 @@ impl Writer {
         let frozen = self.freeze()?;
         self.flush_lanes()?;
         crash::point("before_commit").map_err(|source| DbError::Io { step: "commit", source })?;
-        self.conn.execute_batch("COMMIT").map_err(step("commit"))?;
+        self.execute("COMMIT")?;
         crash::point("after_commit").map_err(|source| DbError::Io { step: "commit", source })?;
         self.board.commit();
         self.commits_since_checkpoint += 1;
@@ -462,15 +507,19 @@ impl Writer {
         Ok(())
     }
 
-    fn set_synchronous(&self, full: bool) -> Result<(), DbError> {
-        let level = if sabotage::breaks(Rule::NoFsync) {
-            "PRAGMA synchronous = OFF"
-        } else if full {
-            "PRAGMA synchronous = FULL"
-        } else {
-            "PRAGMA synchronous = NORMAL"
-        };
-        self.conn.prepare_cached(level).and_then(|mut statement| statement.execute([]).map(|_| ())).map_err(step("set synchronous"))
+    /// Only between transactions. Not a cached statement: SQLite carries this pragma out when it compiles it.
+    fn set_synchronous(&mut self, full: bool) -> Result<(), DbError> {
+        if self.synchronous_full == full || sabotage::breaks(Rule::NoFsync) {
+            return Ok(());
+        }
+        let level = if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+        self.conn.execute_batch(level).map_err(step("set synchronous"))?;
+        self.synchronous_full = full;
+        Ok(())
+    }
+
+    fn execute(&self, sql: &'static str) -> Result<(), DbError> {
+        self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(|_| ()).map_err(step(sql))
     }
 
     /// An fsync of everything committed so far.
@@ -484,21 +533,31 @@ impl Writer {
     /// Applies one command inside the open transaction. Returns whether more of the same source follows.
     fn apply_one(&mut self, command: Command, applied: &mut Applied) -> Result<bool, DbError> {
         match command {
-            Command::Chunk { source, chunk, more, stored, room } => {
-                applied.stored.push(stored);
+            Command::Chunk { source, run, chunk, backlog, room } => {
+                if self.sources.get(source).is_none_or(|runtime| runtime.run != Some(run)) {
+                    return Ok(false);
+                }
+                if !applied.sources.contains(&source) {
+                    applied.sources.push(source);
+                }
                 applied.lines += u64::try_from(chunk.transactions.len()).unwrap_or(u64::MAX);
-                self.record(source, chunk)?;
+                self.record(source, chunk, backlog)?;
                 drop(room);
-                Ok(more)
+                Ok(backlog.is_some_and(|bytes| bytes > 0))
             }
-            Command::Cursors { source, reply } => {
-                let cursors = self.sources.get(source).and_then(|s| db::tables::cursors(&self.conn, s.id).ok());
+            Command::BeginRun { source, run, wake, reply } => {
+                let cursors = self.sources.get_mut(source).and_then(|runtime| {
+                    runtime.run = Some(run);
+                    runtime.wake = Some(wake);
+                    db::tables::cursors(&self.conn, runtime.id).ok()
+                });
                 if reply.send(cursors).is_err() {
                     tracing::debug!("A source stopped before its cursors were read");
                 }
                 Ok(false)
             }
             Command::SourceState { source, backlog, fault } => {
+                applied.keep.push_back(Command::SourceState { source, backlog, fault: fault.clone() });
                 self.source_quiet(source, backlog, fault)?;
                 Ok(false)
             }
@@ -576,7 +635,7 @@ impl Writer {
 /// What a group has to answer when it ends.
 #[derive(Default)]
 struct Applied {
-    stored: Vec<SyncSender<bool>>,
+    sources: Vec<usize>,
     keep: VecDeque<Command>,
     admin: Vec<admin::Answered>,
     lines: u64,
@@ -584,9 +643,6 @@ struct Applied {
 
 impl Applied {
     fn reply(self, ok: bool) {
-        for stored in &self.stored {
-            notify(stored, ok);
-        }
         for (reply, done) in self.admin {
             let done = if ok { done } else { Err("it could not be stored; try again".to_owned()) };
             if reply.send(done).is_err() {
@@ -596,15 +652,17 @@ impl Applied {
     }
 }
 
-fn notify(stored: &SyncSender<bool>, ok: bool) {
-    if stored.send(ok).is_err() {
-        tracing::debug!("A source stopped before its chunk was stored");
-    }
-}
-
-/// Drawn from the operating system; only spreads retries.
+/// Only spreads retries: a splitmix64 sequence that starts at a random place.
 pub(crate) fn jitter() -> Jitter {
-    Jitter(getrandom::u32().unwrap_or(u32::MAX / 2))
+    static STATE: AtomicU64 = AtomicU64::new(0);
+    const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+    if STATE.load(Ordering::Relaxed) == 0 {
+        STATE.store(getrandom::u64().unwrap_or(STEP) | 1, Ordering::Relaxed);
+    }
+    let mut mixed = STATE.fetch_add(STEP, Ordering::Relaxed);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    Jitter(u32::try_from(mixed >> 32).unwrap_or(u32::MAX))
 }
 
 /// Folds the write-ahead log beside the writer, so that its fsyncs are not in the way of a sale.

@@ -1,4 +1,49 @@
-//! stub
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {}
-pub(crate) fn run(_: &Options) -> anyhow::Result<()> { Ok(()) }
+//! `cargo xtask bench`: the agent beside the limits of the machine, and with `--peers` beside what others use.
+
+mod peers;
+
+use clap::Args;
+
+use crate::build::{self, Doubles};
+use crate::contracts;
+use crate::say;
+use crate::shell;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Run beside other programs that do the same work (needs ../shared/bench)
+    #[arg(long)]
+    peers: bool,
+    /// Fewer samples: shows that it works, proves little
+    #[arg(long)]
+    quick: bool,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let agent = build::agent()?;
+    if options.peers {
+        return peers::run(&agent, options.quick);
+    }
+    let bench = build::doubles(Doubles::Release, &["bench"])?.remove(0);
+    if shell::find("strace").is_none() && shell::may_install() {
+        say::step("Installing strace");
+        // Without it one row is left out, and says so.
+        drop(shell::install(&["strace"]));
+    }
+    let mut command = shell::command(bench);
+    command
+        .arg("--agent")
+        .arg(agent)
+        .arg("--work")
+        .arg(shell::target().join("bench"));
+    command
+        .arg("--templates")
+        .arg(shell::root().join("xtask").join("bench"));
+    if let Some(folder) = contracts::present() {
+        command.env(contracts::VARIABLE, folder);
+    }
+    if options.quick {
+        command.arg("--quick");
+    }
+    shell::hand_over_to(command)
+}

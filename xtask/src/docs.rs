@@ -7,5 +7,12 @@ use crate::shell;
 
 pub(crate) fn run() -> anyhow::Result<()> {
     say::step("Writing config/agent.schema.json and docs/configure.md");
-    shell::run(shell::cargo().env("TILLSYNC_UPDATE", "1").args(["test", "--quiet", "--package", "tillsync", "--lib", "config::"]))
+    shell::run(shell::cargo().env("TILLSYNC_UPDATE", "1").args([
+        "test",
+        "--quiet",
+        "--package",
+        "tillsync",
+        "--lib",
+        "config::",
+    ]))
 }

@@ -24,7 +24,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         tests.args(["test", "--no-fail-fast"]);
     }
     if options.quick {
-        tests.args(["--package", "sync-core", "--package", "pos-adapters", "--package", "tillsync"]);
+        tests.args([
+            "--package",
+            "sync-core",
+            "--package",
+            "pos-adapters",
+            "--package",
+            "tillsync",
+        ]);
     } else {
         tests.arg("--workspace");
     }
@@ -43,7 +50,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 pub(crate) fn lint() -> anyhow::Result<()> {
     shell::run(shell::cargo().args(["fmt", "--all", "--check"]))?;
-    shell::run(shell::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    shell::run(shell::cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     say::line("No formatting or lint faults.");
     Ok(())
 }

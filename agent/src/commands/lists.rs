@@ -85,7 +85,7 @@ fn act(config: &Config, action: &Action, out: &mut Output) -> anyhow::Result<u8>
 fn list(config: &Config, sql: &str, args: &ListArgs, empty: &str, out: &mut Output) -> anyhow::Result<u8> {
     let conn = reader(config)?;
     let mut statement = conn.prepare(&format!("{sql} LIMIT {}", args.limit))?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
     let mut found: Vec<Map<String, Value>> = Vec::new();
     while let Some(row) = rows.next()? {

@@ -6,18 +6,19 @@ use anyhow::Context as _;
 
 use super::{exit, reader};
 use crate::cli::output::Output;
+use crate::cli::show;
 use crate::config::{self, Config};
 use crate::status::StatusSnapshot;
 use crate::clock::Clock;
 use crate::diag::{self, DiagInput};
-use crate::{connect, status, telemetry};
+use crate::{connect, telemetry};
 
 const ANSWER_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
 
 pub(super) fn status(config: &Config, out: &mut Output) -> anyhow::Result<u8> {
     match fetch(config) {
         Ok(snapshot) => {
-            out.answer(&snapshot, |out| out.line(&status::summary(&snapshot)))?;
+            show::status(out, &snapshot)?;
             Ok(if snapshot.healthy { exit::OK } else { exit::FAULTS })
         }
         Err(error) => {

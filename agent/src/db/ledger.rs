@@ -183,9 +183,6 @@ pub fn add_movement(conn: &Connection, seq: Seq, sku: SkuId, lines: i64, delta: 
     conn.prepare_cached("INSERT INTO movement VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut statement| statement.execute(params![seq.0, sku.0, lines, delta.micros()]))
         .map_err(step("record a movement"))?;
-    conn.prepare_cached("INSERT INTO stock VALUES (?1, ?2, ?3) ON CONFLICT (sku) DO UPDATE SET lines = lines + ?2, delta = delta + ?3")
-        .and_then(|mut statement| statement.execute(params![sku.0, lines, delta.micros()]))
-        .map_err(step("add to the stock"))?;
     Ok(())
 }
 

@@ -7,13 +7,11 @@ use sync_core::ledger::{self, Diff, MovementKind};
 use sync_core::model::{EntryId, Quantity, Seq, SkuId, Timestamp, Transaction};
 use sync_core::outbox::lane::Entry;
 
-use super::Writer;
+use super::{Writer, view};
 use crate::crash;
 use crate::db::{self, DbError};
 use crate::sabotage::{self, Rule};
 
-/// Share of an export's transactions that may vanish at once; more is held for a person (invariant 9).
-const VANISH_LIMIT_PERCENT: usize = 20;
 /// Segments remembered by number.
 const SEGMENTS_MAX: usize = 4096;
 
@@ -65,9 +63,11 @@ impl Moved {
 
 impl Writer {
     /// Records a chunk and its cursors.
-    pub(super) fn record(&mut self, source: usize, chunk: Chunk) -> Result<(), DbError> {
+    pub(super) fn record(&mut self, source: usize, chunk: Chunk, backlog: Option<u64>) -> Result<(), DbError> {
         crash::point("chunk_received").map_err(|source| DbError::Io { step: "take a chunk", source })?;
-        let Some(source_id) = self.sources.get(source).map(|runtime| runtime.id) else { return Ok(()) };
+        let Some((source_id, vanish_limit)) = self.sources.get(source).map(|runtime| (runtime.id, runtime.vanish_limit_percent)) else {
+            return Ok(());
+        };
         if sabotage::breaks(Rule::CursorFirst) {
             self.save_cursors_too_early(source_id, &chunk)?;
         }
@@ -88,13 +88,14 @@ impl Writer {
             db::tables::add_ignored(&self.conn, source_id, rule, i64::try_from(*records).unwrap_or(i64::MAX))?;
         }
         if let Some(coverage) = &chunk.coverage {
-            self.vanish(source_id, seq, coverage, now)?;
+            self.vanish(source_id, seq, coverage, vanish_limit, now)?;
         }
         for cursor in &chunk.cursors {
             db::tables::set_cursor(&self.conn, source_id, &cursor.item, cursor.state.as_deref())?;
         }
         crash::point("cursor_saved").map_err(|source| DbError::Io { step: "save a cursor", source })?;
-        self.board.recorded(source, transactions, lines, &chunk.quarantined, last_sale, chunk.bytes, now);
+        let read = view::Read { transactions, lines, last_sale, bytes: chunk.bytes, backlog, at: now };
+        self.board.recorded(source, &read, &chunk.quarantined);
         Ok(())
     }
 
@@ -167,10 +168,10 @@ impl Writer {
     }
 
     /// Reverses what an export covers but no longer contains, if that is believable.
-    fn vanish(&mut self, source: i64, seq: Seq, coverage: &Coverage, now: Timestamp) -> Result<(), DbError> {
+    fn vanish(&mut self, source: i64, seq: Seq, coverage: &Coverage, limit_percent: usize, now: Timestamp) -> Result<(), DbError> {
         let known = db::ledger::keys_of_origin(&self.conn, source, &coverage.origin, coverage.from.0, coverage.to.0)?;
         let vanished: Vec<&String> = known.iter().filter(|key| coverage.keys.binary_search(key).is_err()).collect();
-        if !ledger::vanishing_is_believable(known.len(), vanished.len(), VANISH_LIMIT_PERCENT) {
+        if !ledger::vanishing_is_believable(known.len(), vanished.len(), limit_percent) {
             let row = Quarantined {
                 at: coverage.origin.clone(),
                 reason: format!(

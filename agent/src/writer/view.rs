@@ -101,6 +101,16 @@ pub struct Facts {
     pub started: bool,
 }
 
+/// What one chunk brought.
+pub(super) struct Read {
+    pub(super) transactions: usize,
+    pub(super) lines: u64,
+    pub(super) last_sale: Option<Timestamp>,
+    pub(super) bytes: u64,
+    pub(super) backlog: Option<u64>,
+    pub(super) at: Timestamp,
+}
+
 /// The board. Counts change inside a group and count only when it is committed.
 #[derive(Debug, Default)]
 pub struct Board {
@@ -200,16 +210,16 @@ impl Board {
         state.shown.fault = Some((fault.code().to_owned(), crate::ingest::chain(fault), fault.hint().to_owned()));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call per chunk, each fact once")]
-    pub(super) fn recorded(&self, source: usize, transactions: usize, lines: u64, quarantined: &[Quarantined], last_sale: Option<Timestamp>, bytes: u64, now: Timestamp) {
+    pub(super) fn recorded(&self, source: usize, read: &Read, quarantined: &[Quarantined]) {
         let mut state = self.lock();
         if let Some(facts) = state.shown.sources.get_mut(source) {
-            facts.transactions += u64::try_from(transactions).unwrap_or(0);
-            facts.lines += lines;
+            facts.transactions += u64::try_from(read.transactions).unwrap_or(0);
+            facts.lines += read.lines;
             facts.quarantined += quarantined.iter().map(|row| u64::from(row.records)).sum::<u64>();
-            facts.bytes += bytes;
-            facts.last_read_at = Some(now);
-            facts.last_sale_at = facts.last_sale_at.max(last_sale);
+            facts.bytes += read.bytes;
+            facts.backlog = read.backlog;
+            facts.last_read_at = Some(read.at);
+            facts.last_sale_at = facts.last_sale_at.max(read.last_sale);
             facts.fault = None;
         }
     }

@@ -1,3 +1,5 @@
+//! Tickets read once, again, changed, cancelled and vanished; and a property over any order of readings.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

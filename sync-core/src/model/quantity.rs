@@ -119,6 +119,7 @@ impl Quantity {
             [b'+', rest @ ..] => (false, rest),
             rest => (false, rest),
         };
+        let too_large: fn(String) -> QuantityError = QuantityError::TooLarge;
         let mut value: i64 = 0;
         let mut decimals: Option<usize> = None;
         let mut seen = false;
@@ -136,7 +137,7 @@ impl Quantity {
                     value = value
                         .checked_mul(10)
                         .and_then(|v| v.checked_sub(i64::from(byte.wrapping_sub(b'0'))))
-                        .ok_or(QuantityError::TooLarge as fn(String) -> QuantityError)?;
+                        .ok_or(too_large)?;
                 }
                 b'.' if decimals.is_none() => decimals = Some(0),
                 _ => return Err(QuantityError::NotDecimal),
@@ -146,17 +147,18 @@ impl Quantity {
             return Err(QuantityError::NotDecimal);
         }
         for _ in decimals.unwrap_or(0)..DECIMALS {
-            value = value.checked_mul(10).ok_or(QuantityError::TooLarge as fn(String) -> QuantityError)?;
+            value = value.checked_mul(10).ok_or(too_large)?;
         }
         // Digits were gathered below zero, where the range is one larger.
-        if negative { Ok(Self(value)) } else { value.checked_neg().map(Self).ok_or(QuantityError::TooLarge) }
+        if negative { Ok(Self(value)) } else { value.checked_neg().map(Self).ok_or(too_large) }
     }
 }
 
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PER_UNIT: u64 = MICROS_PER_UNIT.unsigned_abs();
         let micros = self.0.unsigned_abs();
-        let (units, fraction) = (micros / MICROS_PER_UNIT.unsigned_abs(), micros % MICROS_PER_UNIT.unsigned_abs());
+        let (units, fraction) = (micros / PER_UNIT, micros % PER_UNIT);
         let sign = if self.0 < 0 { "-" } else { "" };
         if fraction == 0 {
             return write!(f, "{sign}{units}");

@@ -36,7 +36,6 @@ CREATE TABLE movement (
   seq INTEGER NOT NULL, sku INTEGER NOT NULL, lines INTEGER NOT NULL, delta INTEGER NOT NULL,
   PRIMARY KEY (seq, sku)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE stock (sku INTEGER PRIMARY KEY, lines INTEGER NOT NULL, delta INTEGER NOT NULL) STRICT;
 
 -- The outbox. An entry is in exactly one of pending, batch (live), sent (closed) or dead_letter.
 CREATE TABLE lane (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since INTEGER NOT NULL) STRICT;

@@ -1,3 +1,7 @@
+//! The lane driven by hand, and a model of caller, database and platform that answers in any order.
+
+#![expect(clippy::arithmetic_side_effects, reason = "numbers are made up here and small")]
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Every documented code, status and broken reply of Shopify, and what it is taken for.
+
 use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The bytes of a batch, the search terms, and which hit is the article.
+
 use std::sync::Arc;
 
 use sync_core::model::{EntryId, Quantity, Sku};
