@@ -10,7 +10,8 @@ use std::sync::Mutex;
 
 use thiserror::Error;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::fmt::format::{FmtSpan, Format, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
@@ -153,7 +154,7 @@ pub fn plan(log: &LogConfig, state_folder: &Path, around: Surroundings) -> LogPl
 /// The log file cannot be opened, or logs were set up before.
 pub fn install(log: &LogConfig, state_folder: &Path) -> Result<LogPlan, TelemetryError> {
     let plan = plan(log, state_folder, Surroundings::now());
-    let filter = EnvFilter::try_new(&log.level).map_err(|source| TelemetryError::Level {
+    let filter: Targets = log.level.parse().map_err(|source| TelemetryError::Level {
         level: log.level.clone(),
         source,
     })?;
@@ -175,14 +176,14 @@ pub fn install(log: &LogConfig, state_folder: &Path) -> Result<LogPlan, Telemetr
 
 fn subscribe<W>(
     plan: &LogPlan,
-    filter: EnvFilter,
+    filter: Targets,
     writer: W,
 ) -> Result<(), tracing_subscriber::util::TryInitError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let base = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_span_events(FmtSpan::NONE)
         .with_ansi(plan.colour)
         .with_writer(writer);
@@ -192,12 +193,14 @@ where
             .flatten_event(true)
             .with_current_span(false)
             .finish()
+            .with(filter)
             .try_init(),
         LogFormat::Journald => base
             .event_format(JournalLine(Format::default()))
             .finish()
+            .with(filter)
             .try_init(),
-        LogFormat::Auto | LogFormat::Human => base.with_target(false).finish().try_init(),
+        LogFormat::Auto | LogFormat::Human => base.with_target(false).finish().with(filter).try_init(),
     }
 }
 

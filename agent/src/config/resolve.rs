@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use sync_core::model::StoreId;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::faults::{ConfigFault, ConfigFaults, FaultCode, Severity};
 use super::file::{BackupTable, LogFormatWord, LogTable, LookUpTable, StateTable, StoreTable};
@@ -372,7 +372,7 @@ impl Resolver<'_> {
         };
         let level = table.level.unwrap_or_else(|| "info".to_owned());
         let words = ["error", "warn", "info", "debug", "trace", "off"];
-        let is_directive = level.contains(['=', ',']) && EnvFilter::try_new(&level).is_ok();
+        let is_directive = level.contains(['=', ',']) && level.parse::<Targets>().is_ok();
         if !is_directive && !words.contains(&level.as_str()) {
             let message = format!("`{}` is not a log level", mask::scrub(&level));
             let fault = ConfigFault::new(FaultCode::NotAllowed, "log.level", message);

@@ -21,8 +21,8 @@ use crate::sabotage::{self, Rule};
 
 /// SKUs of one look-up.
 const LOOK_UP_MAX: usize = 200;
-/// Entries of a lane that does not merge, kept in memory.
-const WINDOW_MAX: usize = 20_000;
+/// Requests' worth of entries that a lane that does not merge keeps in memory; the others wait in the database.
+const WINDOW_REQUESTS: usize = 3;
 
 /// One lane with everything that the pure machine does not hold.
 pub struct LaneRuntime {
@@ -48,7 +48,7 @@ impl LaneRuntime {
             needs_target: traits.needs_target,
             reads_back: traits.reads_back,
             key_window: traits.key_window,
-            window_max: WINDOW_MAX.max(traits.rows_max.saturating_mul(2)),
+            window_max: traits.rows_max.saturating_mul(WINDOW_REQUESTS),
             look_up_max: LOOK_UP_MAX,
             retry: spec.retry,
             look_up_retry: spec.look_up_retry,

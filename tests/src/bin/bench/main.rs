@@ -71,12 +71,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     fs::create_dir_all(&arguments.work)
         .with_context(|| format!("cannot make the folder {}", arguments.work.display()))?;
+    let work = fs::canonicalize(&arguments.work).context("the work folder has no full path")?;
     let amounts = if arguments.quick { QUICK } else { FULL };
     let mut table = Table::new();
     let bench = Bench {
         agent: arguments.agent,
         templates: arguments.templates,
-        work: arguments.work,
+        work,
     };
     for (rate, sales) in amounts.rates {
         bench.latency(rate, sales, &mut table)?;
