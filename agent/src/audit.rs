@@ -94,7 +94,8 @@ pub fn audit(conn: &mut Connection, progress: &mut dyn FnMut(u64, u64)) -> Resul
         ledger_imbalances: Vec::new(),
         lanes: Vec::new(),
     };
-    let snapshots = transactions(&view, &ids, &mut report, progress)?;
+    let mut snapshots = transactions(&view, &ids, &mut report, progress)?;
+    snapshots.add_all(&account(&view, "SELECT sku, 0, delta FROM folded")?);
     let moved = account(&view, "SELECT sku, lines, delta FROM movement")?;
     report.movements = moved.lines();
     // Line counts of snapshots and movements differ where tickets were edited; quantities never do.

@@ -14,6 +14,7 @@ use pos_adapters::{Chunk, Poll, PosSource};
 
 use crate::clock::Clock;
 use crate::crash;
+use crate::disk::Disk;
 use crate::writer::{Command, Commands};
 
 /// Chunks of one source that wait for the writer.
@@ -81,6 +82,8 @@ pub struct SourceThread {
     pub commands: Commands,
     /// Time.
     pub clock: Arc<Clock>,
+    /// Room on the disk.
+    pub disk: Arc<Disk>,
 }
 
 enum Next {
@@ -112,6 +115,15 @@ impl SourceThread {
         let mut changed = Vec::new();
         let mut scan = SCAN_FIRST;
         loop {
+            if self.disk.is_short() {
+                let hint = "free some disk space; the POS keeps its files, and reading goes on by itself";
+                self.tell(&mut told, Some(("disk_nearly_full".to_owned(), "the disk of the state folder is nearly full; reading pauses".to_owned(), hint.to_owned())));
+                match self.next(FAULT_WAIT_MAX) {
+                    Next::Look(mut paths) => changed.append(&mut paths),
+                    ended @ (Next::Resume | Next::Stop) => return ended,
+                }
+                continue;
+            }
             let wait = match self.source.poll(&changed, self.clock.now()) {
                 Ok(Poll::Chunk(chunk)) => {
                     faults = 0;

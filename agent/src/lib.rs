@@ -17,6 +17,7 @@ pub mod connect;
 pub mod crash;
 pub mod db;
 pub mod diag;
+pub mod disk;
 pub mod ingest;
 pub mod platform;
 pub mod push;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::StateFolder;
+use crate::disk::Disk;
 use crate::db::recovery::{self, Opened};
 use crate::ingest::{SourceThread, Wake};
 use crate::platform::Platform;
@@ -51,6 +52,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let names: Vec<String> = config.sources.iter().map(|source| source.name().to_string()).collect();
     let board = Arc::new(Board::new(&names, config.platforms.len()));
 
+    let disk = Arc::new(Disk::new(folder.path(), config.state.disk_reserve_bytes));
     let (work, works) = tokio::sync::mpsc::unbounded_channel::<Work>();
     let (commands, writer_commands) = channel::<Command>();
     let lanes = connect::lanes(config, &clock)?;
@@ -58,11 +60,11 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
     note_recovery(&opened);
     let writer = Writer::new(conn, folder.database(), Arc::clone(&clock), &connect::source_specs(config), lanes, work, Arc::clone(&board))?;
-    let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock)?;
+    let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock, &disk)?;
 
     let snapshot = {
-        let (board, config, path, clock) = (Arc::clone(&board), config.clone(), folder.path().to_owned(), Arc::clone(&clock));
-        Arc::new(move || status::view::snapshot(&board.facts(), &config, &path, &clock, started_at)) as Arc<dyn Fn() -> StatusSnapshot + Send + Sync>
+        let (board, config, path, clock, disk) = (Arc::clone(&board), config.clone(), folder.path().to_owned(), Arc::clone(&clock), Arc::clone(&disk));
+        Arc::new(move || status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at)) as Arc<dyn Fn() -> StatusSnapshot + Send + Sync>
     };
     let served = runtime.block_on(serve(config, platforms, works, parts.commands.clone(), snapshot, stop.clone()));
     stop.cancel();
@@ -86,6 +88,7 @@ fn note_recovery(opened: &Opened) {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "the parts of the agent, each once")]
 fn start(
     config: &Config,
     folder: &StateFolder,
@@ -94,6 +97,7 @@ fn start(
     writer_commands: Receiver<Command>,
     names: &[String],
     clock: &Arc<Clock>,
+    disk: &Arc<Disk>,
 ) -> anyhow::Result<Parts> {
     let mut readers: Vec<Box<dyn PosSource>> = Vec::new();
     for source in &config.sources {
@@ -105,7 +109,7 @@ fn start(
     for (index, (source, name)) in readers.into_iter().zip(names).enumerate() {
         let (wake, wakes) = channel();
         watched.extend(source.watched().into_iter().map(|path| (path, wake.clone())));
-        let thread = SourceThread { index, source, wakes, wake: wake.clone(), commands: commands.clone(), clock: Arc::clone(clock) };
+        let thread = SourceThread { index, source, wakes, wake: wake.clone(), commands: commands.clone(), clock: Arc::clone(clock), disk: Arc::clone(disk) };
         sources.push((name.clone(), wake, spawn("source", move || thread.run())?));
     }
     let mut helpers = Vec::new();

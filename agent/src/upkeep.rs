@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, SystemTime};
 
+use sync_core::model::Timestamp;
+
 use crate::clock::{Clock, rfc3339};
 use crate::config::Config;
 use crate::db::{StateFolder, backup};
@@ -12,6 +14,7 @@ use crate::writer::{Command, Commands};
 
 const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 const FIRST_LOOK: Duration = Duration::from_secs(60);
+const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 
 /// What the thread needs.
 pub struct Upkeep {
@@ -19,6 +22,7 @@ pub struct Upkeep {
     every: Duration,
     keep: usize,
     history: Duration,
+    retention: Duration,
     clock: Arc<Clock>,
     commands: Commands,
 }
@@ -31,6 +35,7 @@ impl Upkeep {
             every: config.backup.every,
             keep: usize::try_from(config.backup.keep).unwrap_or(usize::MAX),
             history: Duration::from_secs(u64::from(config.state.batch_history_days) * 86_400),
+            retention: Duration::from_secs(u64::from(config.state.retention_days) * 86_400),
             clock,
             commands,
         }
@@ -39,6 +44,7 @@ impl Upkeep {
     /// Runs until [`Wake::Stop`].
     pub fn run(self, wakes: &Receiver<Wake>) {
         let mut wait = FIRST_LOOK;
+        let mut transactions = None;
         loop {
             match wakes.recv_timeout(wait) {
                 Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -48,7 +54,7 @@ impl Upkeep {
             if self.is_backup_due() {
                 self.back_up();
             }
-            self.forget();
+            self.forget(&mut transactions);
         }
     }
 
@@ -71,17 +77,26 @@ impl Upkeep {
         }
     }
 
-    /// Asks the writer to fold closed batches beyond the retention into sums.
-    fn forget(&self) {
-        let before = sync_core::model::Timestamp(self.clock.now().0.saturating_sub(i64::try_from(self.history.as_micros()).unwrap_or(i64::MAX)));
+    /// Asks the writer to fold what lies beyond the retention into sums; transactions once a day.
+    fn forget(&self, transactions: &mut Option<Timestamp>) {
+        let now = self.clock.now();
+        let due = self.clock.is_trusted() && transactions.is_none_or(|last| now.since(last) >= FORGET_EVERY);
         let (reply, answer) = sync_channel(1);
-        if self.commands.send(Command::Forget { before, reply }).is_ok()
+        let horizon = due.then(|| before(now, self.retention));
+        if self.commands.send(Command::Forget { before: before(now, self.history), horizon, reply }).is_ok()
             && let Ok(forgotten) = answer.recv()
-            && forgotten > 0
         {
-            tracing::info!(batches = forgotten, "Delivered batches past the retention were folded into sums");
+            if forgotten > 0 {
+                tracing::info!(rows = forgotten, "Batches and transactions past the retention were folded into sums");
+            } else if due {
+                *transactions = Some(now);
+            }
         }
     }
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// The file name of a backup; names sort by time.

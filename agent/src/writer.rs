@@ -128,10 +128,12 @@ pub enum Command {
         /// What it said.
         result: Result<ProbeReport, CallFailure>,
     },
-    /// Fold closed batches beyond the retention into sums.
+    /// Fold what lies beyond the retention into sums.
     Forget {
-        /// Closed before this.
+        /// Batches closed before this.
         before: Timestamp,
+        /// Transactions sold before this; `None` while the clock is not trusted, or it is not due.
+        horizon: Option<Timestamp>,
         /// Told how many.
         reply: SyncSender<u64>,
     },
@@ -232,6 +234,7 @@ pub struct Writer {
     lines_text: String,
     published: Instant,
     synchronous_full: bool,
+    horizon: Timestamp,
 }
 
 struct SourceRuntime {
@@ -312,6 +315,7 @@ impl Writer {
             published: Instant::now(),
             // As opened.
             synchronous_full: true,
+            horizon: Timestamp(i64::MIN),
         };
         writer.rebuild()?;
         writer.board.start(&writer.conn)?;
@@ -381,8 +385,9 @@ impl Writer {
         let lanes = deadline.map_or(IDLE_BEFORE_TRUNCATE, |at| at.since(now));
         let sync = self.unsynced_since.map_or(IDLE_BEFORE_TRUNCATE, |since| UNSYNCED_MAX.saturating_sub(since.elapsed()));
         let broken = if self.broken { FAILURE_WAIT } else { IDLE_BEFORE_TRUNCATE };
-        // Zero would spin if a deadline could not be met.
-        lanes.min(sync).min(broken).clamp(Duration::from_millis(1), IDLE_BEFORE_TRUNCATE)
+        // While the clock is not trusted, a due retry may have to wait: looking for it must not spin.
+        let least = if self.clock.is_trusted() { Duration::from_millis(1) } else { Duration::from_secs(1) };
+        lanes.min(sync).min(broken).clamp(least, IDLE_BEFORE_TRUNCATE)
     }
 
     fn idle(&mut self) {
@@ -580,8 +585,11 @@ impl Writer {
                 self.probed(lane, result);
                 Ok(false)
             }
-            Command::Forget { before, reply } => {
-                let forgotten = self.forget_sent(before)?;
+            Command::Forget { before, horizon, reply } => {
+                let mut forgotten = self.forget_sent(before)?;
+                if let Some(horizon) = horizon {
+                    forgotten += self.forget_transactions(horizon)?;
+                }
                 if reply.send(forgotten).is_err() {
                     tracing::debug!("Nobody waits for the answer");
                 }

@@ -12,10 +12,11 @@ use super::{
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::StateFolder;
+use crate::disk::Disk;
 use crate::writer::view::{Facts, LaneCounts, LaneFacts, SourceFacts};
 
 /// How it stands now.
-pub fn snapshot(facts: &Facts, config: &Config, state: &Path, clock: &Clock, started_at: Timestamp) -> StatusSnapshot {
+pub fn snapshot(facts: &Facts, config: &Config, state: &Path, free: &Disk, clock: &Clock, started_at: Timestamp) -> StatusSnapshot {
     let sources: Vec<SourceStatus> = facts.sources.iter().map(source).collect();
     let lanes: Vec<LaneStatus> = facts.lanes.iter().zip(&facts.counts).map(|(lane_facts, counts)| lane(lane_facts, counts)).collect();
     let fault = facts.fault.as_ref().map(|(code, message, _)| format!("{code}: {message}"));
@@ -37,7 +38,7 @@ pub fn snapshot(facts: &Facts, config: &Config, state: &Path, clock: &Clock, sta
             seq: facts.seq.0,
             skus: u64::try_from(facts.skus).unwrap_or(0),
         },
-        disk: disk(state),
+        disk: disk(state, free),
         clock: ClockStatus { trusted: facts.clock_note.is_none(), note: facts.clock_note.map(str::to_owned) },
         latency: latency(&facts.counts),
         sources,
@@ -106,10 +107,10 @@ fn latency(counts: &[LaneCounts]) -> LatencyHistogram {
     all
 }
 
-fn disk(state: &Path) -> DiskStatus {
+fn disk(state: &Path, free: &Disk) -> DiskStatus {
     let database = StateFolder::shared(state).database();
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     let mut log = database.clone().into_os_string();
     log.push("-wal");
-    DiskStatus { state_bytes: size(&database), wal_bytes: size(Path::new(&log)), free_bytes: None }
+    DiskStatus { state_bytes: size(&database), wal_bytes: size(Path::new(&log)), free_bytes: free.free_bytes() }
 }

@@ -127,6 +127,8 @@ impl Writer {
         let clean_start = self.next_batch == BatchId(0);
         self.reset_moved();
         self.seq = db::ledger::last_seq(&self.conn)?;
+        let horizon = db::tables::meta(&self.conn, super::forget::HORIZON)?.and_then(|text| text.parse().ok());
+        self.horizon = sync_core::model::Timestamp(horizon.unwrap_or(i64::MIN));
         let (entry, batch, seen) = db::outbox::highest(&self.conn)?;
         // The gap covers entry numbers that were given out and are in no row that was looked at.
         const ENTRY_GAP: i64 = 1 << 24;

@@ -114,6 +114,10 @@ impl Writer {
         if let Err(refusal) = ledger::admit(&read) {
             return self.quarantine_transaction(source, &read, &refusal.to_string(), now);
         }
+        if read.sold_at.is_some_and(|at| at < self.horizon) && db::ledger::snapshot(&self.conn, source, read.key.as_str())?.is_none() {
+            let reason = "older than the ledger remembers ([state] retention_days), so it cannot be told whether it was counted before; nothing was moved";
+            return self.quarantine_transaction(source, &read, reason, now);
+        }
         let segment = self.segment(read.segment.as_str())?;
         let mut text = std::mem::take(&mut self.lines_text);
         db::ledger::write_lines(&read.lines, &mut text);

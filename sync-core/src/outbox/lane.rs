@@ -544,20 +544,21 @@ impl Lane {
         actions
     }
 
-    /// When [`Self::poll`] has something to do next although nothing happens, and why.
+    /// When [`Self::poll`] or [`Self::draft`] has something to do next although nothing happens, and why.
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Timestamp, &'static str)> {
-        match &self.condition {
-            Condition::Paused { probe_at, .. } if !self.probing => return Some((*probe_at, "probe of a paused lane")),
-            Condition::Paused { .. } => return None,
-            Condition::BackingOff { until, .. } if !self.batches.is_empty() || !self.waiting.is_empty() => {
-                return Some((*until, "end of a back-off"));
-            }
-            Condition::BackingOff { .. } | Condition::Open => {}
-        }
+        let not_before = match &self.condition {
+            Condition::Paused { probe_at, .. } => return (!self.probing).then_some((*probe_at, "probe of a paused lane")),
+            Condition::BackingOff { until, .. } => *until,
+            Condition::Open => Timestamp(0),
+        };
         let resend = self.batches.values().filter(|batch| !batch.busy).map(|batch| (batch.not_before, "retry of a batch")).min();
         let look_up = self.next_look_up().map(|at| (at, "look-up of an unknown SKU"));
-        resend.into_iter().chain(look_up).min()
+        let backing_off = matches!(self.condition, Condition::BackingOff { .. });
+        let room = backing_off && !self.ready.is_empty() && self.batches.len() < self.limits.in_flight_max;
+        let freeze = room.then_some((not_before, "end of a back-off"));
+        let first = resend.into_iter().chain(look_up).chain(freeze).min()?;
+        Some((first.0.max(not_before), first.1))
     }
 
     // --- what others may know ---------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ CREATE TABLE txn_past (
   status TEXT NOT NULL, lines TEXT NOT NULL,
   PRIMARY KEY (source, key, version)
 ) STRICT, WITHOUT ROWID;
+-- What transactions beyond the retention had moved; they are no longer known one by one.
+CREATE TABLE folded (sku INTEGER PRIMARY KEY, delta INTEGER NOT NULL) STRICT;
 -- One row per commit and SKU; seq is the position in the movement stream.
 CREATE TABLE movement (
   seq INTEGER NOT NULL, sku INTEGER NOT NULL, lines INTEGER NOT NULL, delta INTEGER NOT NULL,

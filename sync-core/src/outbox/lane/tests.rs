@@ -149,6 +149,15 @@ fn parts_of_a_unit_are_carried_as_the_floor() {
     assert_eq!(told, -3);
 }
 
+#[test]
+fn a_request_under_way_is_no_deadline() {
+    let (mut lane, id) = sent(limits());
+    answer(&mut lane, id, Answer::Unavailable { wait: None, reason: "refused".to_owned() }, 1);
+    let (at, _) = lane.next_deadline().expect("a retry is due");
+    assert_eq!(lane.poll(at, true), [Action::Send(id)]);
+    assert_eq!(lane.next_deadline(), None, "nothing to do until the answer comes");
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Sale(i64, i64),

@@ -3,25 +3,61 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use rusqlite::Connection;
 
-use crate::load::{self, paced, rest};
+use crate::load::{self, rest};
 use crate::table::percentile;
 
-/// Times of one sale's unavoidable steps, in microseconds.
-#[derive(Debug, Default)]
-pub(crate) struct Steps {
+/// Does one sale's unavoidable steps again and again, and keeps their times in microseconds.
+///
+/// Done between the sales of a run: a disk and a processor that had time to go to sleep, or have others to serve,
+/// are slower, and what is compared has to meet them in the same mood.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    path: PathBuf,
+    file: File,
+    line: TcpStream,
     /// 128 bytes appended and `fdatasync`.
     pub(crate) sync: Vec<u64>,
     /// A small POST on an open connection, and its answer.
     pub(crate) post: Vec<u64>,
 }
 
-impl Steps {
+impl Probe {
+    pub(crate) fn new(work: &Path, sink: SocketAddr) -> anyhow::Result<Self> {
+        let path = work.join("limit.sync");
+        let file =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let line = TcpStream::connect(sink).context("cannot connect to the sink")?;
+        line.set_nodelay(true)
+            .context("cannot set up the connection")?;
+        Ok(Self {
+            path,
+            file,
+            line,
+            sync: Vec::new(),
+            post: Vec::new(),
+        })
+    }
+
+    /// Both steps, once.
+    pub(crate) fn once(&mut self) -> anyhow::Result<()> {
+        let start = Instant::now();
+        self.file
+            .write_all(&[b'x'; 128])
+            .and_then(|()| self.file.sync_data())
+            .context("cannot write the limit's file")?;
+        self.sync.push(micros(start.elapsed()));
+        let start = Instant::now();
+        post(&mut self.line).context("cannot post to the sink")?;
+        self.post.push(micros(start.elapsed()));
+        Ok(())
+    }
+
     /// One of each, in the middle of a hundred.
     pub(crate) fn p50(&mut self) -> u64 {
         percentile(&mut self.sync, 50) + percentile(&mut self.post, 50)
@@ -33,28 +69,11 @@ impl Steps {
     }
 }
 
-/// Both steps at the pace of the sales: a disk and a processor that had time to go to sleep are slower.
-pub(crate) fn steps(work: &Path, sink: SocketAddr, rate: u32, times: u32) -> anyhow::Result<Steps> {
-    let path = work.join("limit.sync");
-    let mut file =
-        File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    let mut line = TcpStream::connect(sink).context("cannot connect to the sink")?;
-    line.set_nodelay(true)
-        .context("cannot set up the connection")?;
-    let mut steps = Steps::default();
-    paced(rate, times, |_| {
-        let start = Instant::now();
-        file.write_all(&[b'x'; 128])
-            .and_then(|()| file.sync_data())
-            .context("cannot write the limit's file")?;
-        steps.sync.push(micros(start.elapsed()));
-        let start = Instant::now();
-        post(&mut line).context("cannot post to the sink")?;
-        steps.post.push(micros(start.elapsed()));
-        Ok(())
-    })?;
-    fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-    Ok(steps)
+impl Drop for Probe {
+    fn drop(&mut self) {
+        // What is left there disturbs nobody.
+        drop(fs::remove_file(&self.path));
+    }
 }
 
 fn post(line: &mut TcpStream) -> std::io::Result<()> {

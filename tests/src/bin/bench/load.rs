@@ -43,11 +43,13 @@ pub(crate) fn fill(path: &Path, count: u64) -> anyhow::Result<u64> {
     Ok(pieces)
 }
 
-/// Calls `act` so often a second, each time up to half a period sooner or later, so that nothing falls into step.
+/// Calls `act` so often a second, each time up to half a period sooner or later, so that nothing falls into step;
+/// and `between` half a period after each.
 pub(crate) fn paced(
     rate: u32,
     times: u32,
     mut act: impl FnMut(u32) -> anyhow::Result<()>,
+    mut between: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let period = Duration::from_secs(1) / rate.max(1);
     let mut dice = Dice::new(u64::from(rate));
@@ -58,24 +60,32 @@ pub(crate) fn paced(
         due += period * share / 1000;
         rest(due.saturating_duration_since(Instant::now()));
         act(time)?;
+        rest(period / 2);
+        between()?;
     }
     Ok(())
 }
 
-/// Appends sales `first..first + count` at a pace; when each was written, just before.
-pub(crate) fn trickle(path: &Path, first: u64, count: u32, rate: u32) -> anyhow::Result<Vec<i64>> {
+/// Appends sales `first..first + count` at a pace; when each was written, just before. `between` as for [`paced`].
+pub(crate) fn trickle(
+    path: &Path,
+    first: u64,
+    (count, rate): (u32, u32),
+    between: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<i64>> {
     let mut file = OpenOptions::new()
         .create(true)
         .append(true)
         .open(path)
         .with_context(|| format!("cannot write {}", path.display()))?;
     let mut sent = Vec::new();
-    paced(rate, count, |time| {
+    let sell = |time| {
         let text = line(first + u64::from(time));
         sent.push(Moment::now().mono_ns);
         file.write_all(text.as_bytes())
             .context("cannot write a sale")
-    })?;
+    };
+    paced(rate, count, sell, between)?;
     Ok(sent)
 }
 

@@ -9,7 +9,7 @@ use system_tests::oracle::{self, Terms};
 use system_tests::shop::{NewItem, SchemaChoice, ShopSettings, StandInShop, find_schema};
 use system_tests::till::{Format, Till, TillSettings, printed};
 
-use crate::limits;
+use crate::limits::Probe;
 use crate::load::{paced, rest};
 use crate::runs::{Bench, report_latency};
 use crate::sink::Sink;
@@ -70,7 +70,9 @@ pub(crate) fn latency(
     rest(Duration::from_secs(1));
     let mut till = Till::open(till(&log))?.starting_after(warm_up.sold());
     let warm = shop.arrivals().len();
-    paced(rate, sales, |_| till.ring_up().map(drop))?;
+    let sink = Sink::open()?;
+    let mut probe = Probe::new(&bench.work, sink.addr())?;
+    paced(rate, sales, |_| till.ring_up().map(drop), || probe.once())?;
     arrive(&shop, &[&early, &log], &mut agent)?;
     agent.stop()?;
     let arrivals = shop.arrivals();
@@ -79,12 +81,10 @@ pub(crate) fn latency(
         arrivals.get(warm..).unwrap_or_default(),
         &Terms::default(),
     );
-    let sink = Sink::open()?;
-    let mut steps = limits::steps(&bench.work, sink.addr(), rate, sales.min(200))?;
     let us = |time: i64| u64::try_from(time).unwrap_or(0);
     let name = format!("till to stand-in Shopify, {rate}/s");
-    let mut two = [us(report.latency.p50_us), us(report.latency.p99_us)];
-    report_latency(&name, &mut two, &mut steps, table);
+    let slow = (us(report.latency.p50_us), us(report.latency.p99_us));
+    report_latency(&name, slow, &mut probe, table);
     if !report.exactly_once() {
         bail!("{name}: {report}");
     }

@@ -96,7 +96,7 @@ pub(crate) fn percentile(values: &mut [u64], hundredths: usize) -> u64 {
         .unwrap_or(0)
 }
 
-/// With thin spaces left out: `1,000,000`.
+/// `1,000,000`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -111,7 +111,7 @@ pub(crate) fn grouped(number: u64) -> String {
 
 fn row(what: &str, measured: &str, limit: &str, ratio: &str, asked: &str) {
     say(&format!(
-        "{what:<34} {measured:<30} {limit:<44} {ratio:<8} {asked}"
+        "{what:<38} {measured:<30} {limit:<42} {ratio:<8} {asked}"
     ));
 }
 
