@@ -2,19 +2,21 @@
 //!
 //! [`shop`] stands in for Shopify, [`door`] for a middleware behind the open `http` platform, [`till`] for the
 //! registers of a store. [`oracle`] compares what the tills printed with what the shop applied, and asks the
-//! agent nothing. Nothing here is linked into the agent, and the agent knows nothing of it.
+//! agent nothing. [`world`] puts them around the real agent, [`kill_matrix`] breaks that on purpose. Nothing here is linked into the agent, and the agent knows nothing of it.
 
 pub mod decimal;
 pub mod dice;
 pub mod door;
 pub mod faults;
 pub mod journal;
+pub mod kill_matrix;
 pub mod moment;
 pub mod oracle;
 pub mod server;
 pub mod shop;
 pub mod till;
 pub mod wire;
+pub mod world;
 
 #[cfg(test)]
 mod raw_http;

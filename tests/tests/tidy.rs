@@ -12,7 +12,8 @@ const LINES_MAX: usize = 900;
 
 #[test]
 fn every_module_says_what_it_owns() {
-    let silent: Vec<String> = sources("src").into_iter().filter(|file| !file.text.starts_with("//!")).map(|file| file.name).collect();
+    let silent: Vec<String> =
+        sources("src").into_iter().filter(|file| !file.text.starts_with("//!")).map(|file| file.name).collect();
     assert!(silent.is_empty(), "these do not open with `//!`: {silent:#?}");
 }
 
@@ -33,7 +34,10 @@ fn the_pure_core_depends_on_nothing_that_does_io() {
     let named: BTreeSet<&str> = dependencies(&manifest);
     assert!(named.contains("serde"), "the manifest is not read as it is written");
     let foreign: Vec<&&str> = named.iter().filter(|name| !PURE.contains(name)).collect();
-    assert!(foreign.is_empty(), "decisions need no clock, file or socket, so `sync-core` may not depend on {foreign:?}");
+    assert!(
+        foreign.is_empty(),
+        "decisions need no clock, file or socket, so `sync-core` may not depend on {foreign:?}"
+    );
 }
 
 #[test]
@@ -50,7 +54,9 @@ fn dependencies_between_the_crates_point_one_way() {
 #[test]
 fn every_error_code_is_documented() {
     let mut codes = BTreeSet::new();
-    for file in sources("src").iter().filter(|file| file.name.starts_with("agent/") || file.name.starts_with("pos-adapters/")) {
+    for file in
+        sources("src").iter().filter(|file| file.name.starts_with("agent/") || file.name.starts_with("pos-adapters/"))
+    {
         codes.extend(bodies(&file.text, "fn code(&self) -> &'static str {").flat_map(literals));
     }
     for (name, start) in [
@@ -60,6 +66,7 @@ fn every_error_code_is_documented() {
         codes.extend(bodies(&read(name), start).flat_map(literals));
     }
     codes.extend(dead_letter_codes());
+    codes.extend(written_after("agent/src/ingest.rs", "Some((\""));
     assert!(codes.len() > 35, "the codes are no longer found in the source: {codes:?}");
     let page = read("docs/errors.md");
     let missing: Vec<&String> = codes.iter().filter(|code| !page.contains(&format!("| `{code}` |"))).collect();
@@ -104,6 +111,22 @@ fn the_pages_lead_to_files_that_are_there() {
 }
 
 #[test]
+fn the_tests_that_show_an_invariant_are_there() {
+    let page = read("docs/invariants.md");
+    let code: String = tracked().iter().filter(|name| name.ends_with(".rs")).map(|name| read(name)).collect();
+    let cited: Vec<&str> = page
+        .split("Shown by:")
+        .skip(1)
+        .filter_map(|rest| rest.split("\n\n").next())
+        .flat_map(|list| list.split('`').skip(1).step_by(2))
+        .filter(|name| name.matches('_').count() > 2)
+        .collect();
+    assert!(cited.len() > 30, "the page is not read as it is written: {cited:?}");
+    let missing: Vec<&&str> = cited.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "docs/invariants.md names tests that are not there: {missing:?}");
+}
+
+#[test]
 fn no_file_knows_the_machine_that_it_was_written_on() {
     // Put together here, so that this file does not find itself. `jane` is the made-up user of the masking tests.
     let folders = ["home", "root", "work", "builds", "Users"].map(|name| format!("/{name}/"));
@@ -132,7 +155,7 @@ fn root() -> PathBuf {
 }
 
 fn read(name: &str) -> String {
-    std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    std::fs::read_to_string(root().join(name)).expect(name)
 }
 
 /// Rust files below this folder of every crate.
@@ -168,7 +191,11 @@ fn tracked() -> Vec<String> {
     match listed {
         Ok(output) if output.status.success() && !output.stdout.is_empty() => {
             let names = String::from_utf8_lossy(&output.stdout).into_owned();
-            names.split('\0').filter(|name| !name.is_empty() && root().join(name).is_file()).map(str::to_owned).collect()
+            names
+                .split('\0')
+                .filter(|name| !name.is_empty() && root().join(name).is_file())
+                .map(str::to_owned)
+                .collect()
         }
         _ => {
             let mut names = Vec::new();
@@ -180,7 +207,7 @@ fn tracked() -> Vec<String> {
 
 /// Names of the modules that lie directly in a folder.
 fn modules(folder: &str) -> impl Iterator<Item = String> {
-    let entries = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let entries = std::fs::read_dir(root().join(folder)).expect(folder);
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_string_lossy().strip_suffix(".rs").map(str::to_owned))
@@ -216,7 +243,9 @@ fn bodies<'a>(text: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
 
 /// String literals that are codes: small letters and digits with `_` or `-`.
 fn literals(body: &str) -> Vec<String> {
-    let is_code = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+    let is_code = |text: &&str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+    };
     body.split('"').skip(1).step_by(2).filter(is_code).map(str::to_owned).collect()
 }
 
@@ -230,12 +259,19 @@ fn dead_letter_codes() -> BTreeSet<String> {
     ];
     let mut codes = BTreeSet::new();
     for (name, call) in given {
-        let text = read(name);
-        let found: Vec<&str> = text.split(call).skip(1).filter_map(|rest| rest.split('"').next()).collect();
-        assert!(!found.is_empty(), "`{call}` is no longer written in {name}");
-        codes.extend(found.into_iter().map(str::to_owned));
+        codes.extend(written_after(name, call));
     }
     codes
+}
+
+/// What follows `start` up to the next quotation mark, in a file that must have it.
+fn written_after(name: &str, start: &str) -> Vec<String> {
+    // As if each call stood on one line.
+    let text = read(name).split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+    let found: Vec<String> =
+        text.split(start).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+    assert!(!found.is_empty(), "`{start}` is no longer written in {name}");
+    found
 }
 
 /// Names of crash points, once for each place.
@@ -244,7 +280,9 @@ fn crash_points() -> Vec<String> {
     agent
         .flat_map(|file| {
             let places = file.text.split("crash::point(").skip(1);
-            places.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned)).collect::<Vec<_>>()
+            places
+                .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned))
+                .collect::<Vec<_>>()
         })
         .collect()
 }

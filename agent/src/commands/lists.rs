@@ -23,7 +23,13 @@ const ENTRIES: &str = "SELECT * FROM (
          d.code || ': ' || d.message || coalesce(' (' || d.note || ')', '')
     FROM dead_letter d JOIN lane l ON l.id = d.lane JOIN sku s ON s.id = d.sku)";
 
-const QUARANTINED: &str = "SELECT q.id, s.name AS source, q.place, q.reason, q.records, q.state FROM quarantine q JOIN source s ON s.id = q.source";
+/// Records that could not be read, and changes of SKUs that their platform does not know (these have no number: they
+/// are looked up again by themselves).
+const QUARANTINED: &str = "SELECT * FROM (
+  SELECT q.id, s.name AS origin, q.place, q.reason, q.records, q.state FROM quarantine q JOIN source s ON s.id = q.source
+  UNION ALL
+  SELECT NULL, l.name, 'SKU ' || s.code, t.note, sum(p.lines), 'open' FROM pending p JOIN lane l ON l.id = p.lane
+    JOIN sku s ON s.id = p.sku JOIN target t ON t.lane = p.lane AND t.sku = p.sku WHERE t.target IS NULL GROUP BY p.lane, p.sku)";
 
 const TARGETS: &str = "SELECT l.name AS platform, s.code AS sku, t.title, t.target, t.note, t.tries FROM target t
   JOIN lane l ON l.id = t.lane JOIN sku s ON s.id = t.sku";
@@ -41,8 +47,8 @@ pub(super) fn outbox(config: &Config, action: Option<&OutboxAction>, out: &mut O
 pub(super) fn quarantine(config: &Config, action: Option<&QuarantineAction>, out: &mut Output) -> anyhow::Result<u8> {
     let empty = "Nothing is in quarantine.";
     match action {
-        None => list(config, &format!("{QUARANTINED} WHERE q.state = 'open' ORDER BY q.id DESC"), &ListArgs::default(), empty, out),
-        Some(QuarantineAction::List(args)) => list(config, &format!("{QUARANTINED} ORDER BY q.id DESC"), args, empty, out),
+        None => list(config, &format!("{QUARANTINED} WHERE state = 'open' ORDER BY id DESC"), &ListArgs::default(), empty, out),
+        Some(QuarantineAction::List(args)) => list(config, &format!("{QUARANTINED} ORDER BY id DESC"), args, empty, out),
         Some(QuarantineAction::Show { id }) => {
             let sql = format!("SELECT q.*, s.name AS source FROM quarantine q JOIN source s ON s.id = q.source WHERE q.id = {id}");
             list(config, &sql, &ListArgs::default(), "There is no record of this number.", out)
@@ -122,7 +128,23 @@ fn cell(found: Option<&Value>) -> String {
     match found {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
+        // Numbers of entries go beyond what a float holds exactly.
+        Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
         Some(Value::Number(number)) => number.as_f64().filter(|n| n.fract() == 0.0).map_or_else(|| number.to_string(), |n| format!("{n:.0}")),
         Some(other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_exactly() {
+        let shown = |number: Value| cell(Some(&number));
+        assert_eq!(shown(Value::from(31_580_172_989_759_489_i64)), "31580172989759489");
+        assert_eq!(shown(Value::from(-2.0)), "-2");
+        assert_eq!(shown(Value::from(0.25)), "0.25");
+        assert_eq!(cell(None), "");
     }
 }

@@ -395,7 +395,7 @@ impl Resolver<'_> {
 
     fn look_up(&mut self, table: LookUpTable) -> LookUpConfig {
         let retry = table.retry.unwrap_or_default();
-        let range = || Duration::from_secs(10)..=DAY;
+        let range = || Duration::from_secs(1)..=DAY;
         let first = self.duration(
             "look_up.retry.first",
             retry.first.as_deref(),

@@ -24,7 +24,8 @@ pub(super) fn epoch(conn: &Connection) -> Result<String, DbError> {
     db::tables::set_meta(conn, EPOCH, &epoch)?;
     // Entry numbers go out as change ids: those of two databases of one store must not meet.
     let highest = db::outbox::highest(conn)?.0.0;
-    let base = i64::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 40;
+    // Below 2^53, so that no JSON reader rounds them.
+    let base = i64::from(u16::from_le_bytes([bytes[0], bytes[1]]) & 0x1FFF) << 39;
     db::tables::set_meta(conn, "last_entry", &highest.max(base).to_string())?;
     Ok(epoch)
 }
