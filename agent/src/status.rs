@@ -50,7 +50,7 @@ pub struct StatusSnapshot {
     pub disk: DiskStatus,
     /// Whether times can be believed.
     pub clock: ClockStatus,
-    /// From the POS's line being seen to the platform's answer.
+    /// From the POS's time of sale to the platform's answer.
     pub latency: LatencyHistogram,
 }
 
@@ -119,7 +119,7 @@ pub struct LaneStatus {
     pub next_try_at: Option<Timestamp>,
     /// Outbox entries that wait.
     pub waiting_entries: u64,
-    /// Sale lines that they stand for.
+    /// Sale lines that are not in the shop yet: waiting, or in a request without an answer.
     pub waiting_lines: u64,
     /// Units that they stand for, signs ignored; an exact decimal.
     pub waiting_units: String,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use sync_core::model::Timestamp;
 
@@ -60,7 +60,7 @@ impl Upkeep {
 
     fn is_backup_due(&self) -> bool {
         let newest = backup::list(&self.folder).into_iter().next().and_then(|path| path.metadata().ok()?.modified().ok());
-        newest.is_none_or(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age >= self.every))
+        newest.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).is_none_or(|at| self.clock.now().since(Timestamp(0).plus(at)) >= self.every)
     }
 
     fn back_up(&self) {

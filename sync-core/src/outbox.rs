@@ -12,4 +12,5 @@
 //! one platform; [`verdict`] turns a classed answer into what happens to the batch and to the lane.
 
 pub mod lane;
+pub mod settle;
 pub mod verdict;

@@ -13,7 +13,7 @@ pub struct RetryLimits {
 
 impl Default for RetryLimits {
     fn default() -> Self {
-        Self { first: Duration::from_millis(500), max: Duration::from_secs(300) }
+        Self { first: Duration::from_millis(500), max: Duration::from_secs(60) }
     }
 }
 

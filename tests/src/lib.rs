@@ -2,7 +2,8 @@
 //!
 //! [`shop`] stands in for Shopify, [`door`] for a middleware behind the open `http` platform, [`till`] for the
 //! registers of a store. [`oracle`] compares what the tills printed with what the shop applied, and asks the
-//! agent nothing. [`world`] puts them around the real agent, [`kill_matrix`] breaks that on purpose. Nothing here is linked into the agent, and the agent knows nothing of it.
+//! agent nothing. [`world`] puts them around the real agent, [`kill_matrix`] breaks that on purpose. Nothing here
+//! is linked into the agent, and the agent knows nothing of it.
 
 pub mod decimal;
 pub mod dice;

@@ -31,14 +31,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         drop(shell::install(&["strace"]));
     }
     let mut command = shell::command(bench);
-    command
-        .arg("--agent")
-        .arg(agent)
-        .arg("--work")
-        .arg(shell::target().join("bench"));
-    command
-        .arg("--templates")
-        .arg(shell::root().join("xtask").join("bench"));
+    command.arg("--agent").arg(agent).arg("--work").arg(shell::target().join("bench"));
+    command.arg("--templates").arg(shell::root().join("xtask").join("bench"));
     if let Some(folder) = contracts::present() {
         command.env(contracts::VARIABLE, folder);
     }

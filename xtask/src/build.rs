@@ -21,14 +21,7 @@ pub(crate) enum Doubles {
 /// It does not compile.
 pub(crate) fn agent() -> anyhow::Result<PathBuf> {
     say::step("Building the agent (release)");
-    shell::run(shell::cargo().args([
-        "build",
-        "--release",
-        "--package",
-        "tillsync",
-        "--bin",
-        "tillsync",
-    ]))?;
+    shell::run(shell::cargo().args(["build", "--release", "--package", "tillsync", "--bin", "tillsync"]))?;
     Ok(program("release", "tillsync"))
 }
 
@@ -55,7 +48,5 @@ pub(crate) fn doubles(how: Doubles, names: &[&str]) -> anyhow::Result<Vec<PathBu
 }
 
 fn program(folder: &str, name: &str) -> PathBuf {
-    shell::target()
-        .join(folder)
-        .join(format!("{name}{}", env::consts::EXE_SUFFIX))
+    shell::target().join(folder).join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }

@@ -20,11 +20,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let agent = build::agent()?;
     let driver = build::doubles(Doubles::Dev, &["demo"])?.remove(0);
     let mut command = shell::command(driver);
-    command
-        .arg("--agent")
-        .arg(agent)
-        .arg("--work")
-        .arg(shell::target().join("demo"));
+    command.arg("--agent").arg(agent).arg("--work").arg(shell::target().join("demo"));
     if let Some(contracts) = contracts::present() {
         command.env(contracts::VARIABLE, contracts);
     }

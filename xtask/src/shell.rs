@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
+use crate::say;
+
 /// The workspace's root folder.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -21,9 +23,7 @@ pub(crate) fn target() -> PathBuf {
 /// The program's full path, if one of the folders of `PATH` has it.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let name = format!("{program}{}", env::consts::EXE_SUFFIX);
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join(&name))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&name)).find(|path| path.is_file())
 }
 
 /// A command that runs in the workspace's root.
@@ -40,9 +40,7 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs it to its end; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", spelled(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", spelled(command)))?;
     if !status.success() {
         bail!("{} failed: {status}", spelled(command));
     }
@@ -51,15 +49,23 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 
 /// Its standard output; anything but success is an error.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot start {}", spelled(command)))?;
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {}", spelled(command)))?;
     if !output.status.success() {
         bail!("{} failed: {}", spelled(command), output.status);
     }
-    String::from_utf8(output.stdout)
-        .with_context(|| format!("{} did not answer in UTF-8", spelled(command)))
+    String::from_utf8(output.stdout).with_context(|| format!("{} did not answer in UTF-8", spelled(command)))
+}
+
+/// Runs it to its end; what it says is shown only if it fails.
+pub(crate) fn quietly(command: &mut Command) -> anyhow::Result<()> {
+    let output = command.output().with_context(|| format!("cannot start {}", spelled(command)))?;
+    if !output.status.success() {
+        say::problem(&String::from_utf8_lossy(&output.stdout));
+        say::problem(&String::from_utf8_lossy(&output.stderr));
+        bail!("{} failed: {}", spelled(command), output.status);
+    }
+    Ok(())
 }
 
 /// Whether it ends with success; what it says is dropped.
@@ -96,29 +102,19 @@ pub(crate) fn may_install() -> bool {
 pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     let apt = || {
         let mut command = command("apt-get");
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdout(Stdio::null());
+        command.env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
         command
     };
-    if run(apt()
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(packages))
-    .is_ok()
-    {
+    if run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages)).is_ok() {
         return Ok(());
     }
     // Package lists may be missing or older than the mirror.
     run(apt().arg("update"))?;
-    run(apt()
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(packages))
+    run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
 fn spelled(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let words: Vec<String> = words
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     format!("`{}`", words.join(" "))
 }

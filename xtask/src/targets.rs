@@ -36,14 +36,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         }
         say::step(&format!("Checking the agent for {}", target.triple));
         let mut cargo = shell::cargo();
-        cargo.args([
-            "check",
-            "--package",
-            "tillsync",
-            "--target",
-            target.triple,
-            "--target-dir",
-        ]);
+        cargo.args(["check", "--package", "tillsync", "--target", target.triple, "--target-dir"]);
         match shell::run(cargo.arg(shell::target().join("cross"))) {
             Ok(()) => say::line(&format!("compiles: {}", target.triple)),
             Err(error) => {
@@ -62,12 +55,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
 fn provide(target: &Target) -> Result<(), String> {
     if !has_library(target) {
         if shell::find("rustup").is_none() {
-            return Err("Rust's standard library for it is not installed, and there is no rustup to fetch it".to_owned());
+            return Err(
+                "Rust's standard library for it is not installed, and there is no rustup to fetch it".to_owned()
+            );
         }
-        say::step(&format!(
-            "Fetching Rust's standard library for {}",
-            target.triple
-        ));
+        say::step(&format!("Fetching Rust's standard library for {}", target.triple));
         let fetched = shell::run(shell::command("rustup").args(["target", "add", target.triple]));
         if fetched.is_err() || !has_library(target) {
             return Err("`rustup target add` got no answer".to_owned());
@@ -78,23 +70,13 @@ fn provide(target: &Target) -> Result<(), String> {
     }
     let packages = target.packages.join(" ");
     if !shell::may_install() {
-        return Err(format!(
-            "there is no {}; install it: apt-get install {packages}",
-            target.compiler
-        ));
+        return Err(format!("there is no {}; install it: apt-get install {packages}", target.compiler));
     }
     say::step(&format!("Installing {packages}"));
     shell::install(target.packages).map_err(|error| format!("{error:#}"))
 }
 
 fn has_library(target: &Target) -> bool {
-    let folder = shell::output(shell::command("rustc").args([
-        "--print",
-        "target-libdir",
-        "--target",
-        target.triple,
-    ]));
-    folder.is_ok_and(|folder| {
-        std::fs::read_dir(folder.trim()).is_ok_and(|mut files| files.next().is_some())
-    })
+    let folder = shell::output(shell::command("rustc").args(["--print", "target-libdir", "--target", target.triple]));
+    folder.is_ok_and(|folder| std::fs::read_dir(folder.trim()).is_ok_and(|mut files| files.next().is_some()))
 }

@@ -24,40 +24,27 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         tests.args(["test", "--no-fail-fast"]);
     }
     if options.quick {
-        tests.args([
-            "--package",
-            "sync-core",
-            "--package",
-            "pos-adapters",
-            "--package",
-            "tillsync",
-        ]);
+        tests.args(["--package", "sync-core", "--package", "pos-adapters", "--package", "tillsync"]);
     } else {
         tests.arg("--workspace");
     }
     if let Some(folder) = contracts {
         tests.env(contracts::VARIABLE, folder);
     }
-    say::step("Building and running the tests");
-    shell::run(&mut tests)?;
     if nextest {
         // Nextest leaves the examples in documentation out.
-        shell::run(shell::cargo().args(["test", "--workspace", "--doc", "--quiet"]))?;
+        say::step("Running the examples in documentation");
+        shell::quietly(shell::cargo().args(["test", "--workspace", "--doc", "--quiet"]))?;
     }
+    say::step("Building and running the tests");
+    shell::run(&mut tests)?;
     say::line("All tests passed.");
     Ok(())
 }
 
 pub(crate) fn lint() -> anyhow::Result<()> {
     shell::run(shell::cargo().args(["fmt", "--all", "--check"]))?;
-    shell::run(shell::cargo().args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    shell::run(shell::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     say::line("No formatting or lint faults.");
     Ok(())
 }

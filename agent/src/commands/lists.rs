@@ -74,7 +74,7 @@ pub(super) fn mapping(config: &Config, action: Option<&MappingAction>, out: &mut
     match action {
         None => list(config, &format!("{TARGETS} ORDER BY t.target IS NOT NULL, s.code"), &ListArgs::default(), empty, out),
         Some(MappingAction::List(args)) => list(config, &format!("{TARGETS} ORDER BY t.target IS NOT NULL, s.code"), args, empty, out),
-        Some(MappingAction::Forget { sku, .. }) => act(config, &Action::ForgetTarget { sku: sku.clone() }, out),
+        Some(MappingAction::Forget { sku, platform }) => act(config, &Action::ForgetTarget { sku: sku.clone(), platform: platform.clone() }, out),
     }
 }
 

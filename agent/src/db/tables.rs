@@ -196,9 +196,9 @@ pub fn forget_target(conn: &Connection, lane: i64, sku: SkuId) -> Result<(), DbE
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn set_base(conn: &Connection, lane: i64, item: &str, base: i64) -> Result<(), DbError> {
-    conn.prepare_cached("INSERT OR IGNORE INTO item VALUES (?1, ?2, ?3, 0)")
-        .and_then(|mut s| s.execute(params![lane, item, base]))
+pub fn set_base(conn: &Connection, lane: i64, item: &str, base: i64, late: bool) -> Result<(), DbError> {
+    conn.prepare_cached("INSERT OR IGNORE INTO item VALUES (?1, ?2, ?3, 0, ?4)")
+        .and_then(|mut s| s.execute(params![lane, item, base, late]))
         .map_err(step("store a base number"))?;
     Ok(())
 }
@@ -214,17 +214,17 @@ pub fn add_told(conn: &Connection, lane: i64, item: &str, units: i64) -> Result<
     Ok(())
 }
 
-/// What each of these items should show by our account: base and told units.
+/// What each of these items should show by our account (base and told units), and whether its base is late.
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn expected(conn: &Connection, lane: i64, items: &[String]) -> Result<BTreeMap<String, i64>, DbError> {
+pub fn expected(conn: &Connection, lane: i64, items: &[String]) -> Result<BTreeMap<String, (i64, bool)>, DbError> {
     let mut statement = conn
-        .prepare_cached("SELECT base + told FROM item WHERE lane = ?1 AND item = ?2")
+        .prepare_cached("SELECT base + told, late FROM item WHERE lane = ?1 AND item = ?2")
         .map_err(step("read expected numbers"))?;
     let mut found = BTreeMap::new();
     for item in items {
-        let number = statement.query_row(params![lane, item], |row| row.get(0)).optional().map_err(step("read expected numbers"))?;
+        let number = statement.query_row(params![lane, item], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(step("read expected numbers"))?;
         if let Some(number) = number {
             found.insert(item.clone(), number);
         }

@@ -14,7 +14,7 @@ const QUIET_SOURCE: Duration = Duration::from_secs(15 * 60);
 pub fn summary(status: &StatusSnapshot) -> String {
     let mut lines = vec![headline(status)];
     if let Some(waiting_for) = status.waiting_for.as_ref().filter(|_| !status.ready) {
-        lines.push(format!("Starting: {waiting_for}."));
+        lines.push(format!("It waits for: {waiting_for}."));
     }
     for source in &status.sources {
         if let Some(error) = &source.error {
@@ -77,7 +77,7 @@ fn headline(status: &StatusSnapshot) -> String {
         .iter()
         .any(|source| source.state == SourceState::Error);
     if !status.ready {
-        "Starting up; sales are not lost meanwhile.".to_owned()
+        "Sales are not being recorded right now; the POS keeps them, and nothing is lost.".to_owned()
     } else if broken {
         "Somebody has to act: sales are not being read.".to_owned()
     } else if stuck && waiting > 0 {

@@ -41,6 +41,9 @@ pub enum Action {
     ForgetTarget {
         /// The SKU.
         sku: String,
+        /// Only on this platform.
+        #[serde(default)]
+        platform: Option<String>,
     },
 }
 
@@ -75,7 +78,7 @@ impl Writer {
                 "quarantined record",
             )?,
             Action::RereadSource { source } => self.reread(&source)?,
-            Action::ForgetTarget { sku } => self.forget(&sku)?,
+            Action::ForgetTarget { sku, platform } => self.forget(&sku, platform.as_deref())?,
         };
         self.board.recount(&self.conn)?;
         Ok((request.reply, done))
@@ -109,10 +112,10 @@ impl Writer {
         Ok(Ok(format!("source `{name}` is read again from its start; {opened} quarantined records get another chance")))
     }
 
-    fn forget(&mut self, sku: &str) -> Result<Result<String, String>, DbError> {
+    fn forget(&mut self, sku: &str, platform: Option<&str>) -> Result<Result<String, String>, DbError> {
         let id = self.conn.query_row("SELECT id FROM sku WHERE code = ?1", [sku], |row| row.get(0)).optional().map_err(step("find a SKU"))?;
         let Some(id) = id.map(sync_core::model::SkuId) else { return Ok(Err(format!("no sale of SKU `{sku}` was ever read"))) };
-        for runtime in &mut self.lanes {
+        for runtime in self.lanes.iter_mut().filter(|runtime| platform.is_none_or(|name| runtime.name == name)) {
             db::tables::forget_target(&self.conn, runtime.id, id)?;
             runtime.lane.forget_target(id);
         }

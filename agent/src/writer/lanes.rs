@@ -7,8 +7,9 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use sync_core::model::{BatchId, EntryId, IdempotencyKey, Quantity, Seq, Sku, SkuId};
 use sync_core::outbox::lane::{
-    Action, BatchItem, Draft, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, ReadBackVerdict, Stage,
+    Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, ReadBackVerdict, Stage,
 };
+use sync_core::outbox::settle::{Settlement, settle};
 use sync_core::outbox::verdict::Answer;
 
 use super::{LaneSpec, Work, Writer, jitter};
@@ -16,7 +17,7 @@ use crate::crash;
 use crate::db::outbox::BatchRow;
 use crate::db::tables::TargetRow;
 use crate::db::{self, DbError};
-use crate::platform::{Absolute, CallFailure, Change, Found, Platform, ProbeReport, Target, Traits};
+use crate::platform::{Absolute, CallFailure, Change, Found, Platform, ProbeReport, Target, TargetPart, Traits};
 use crate::sabotage::{self, Rule};
 
 /// SKUs of one look-up.
@@ -345,11 +346,12 @@ impl Writer {
                 return Ok(());
             }
         };
+        let late = self.restored.is_catching_up();
         for (sku, found) in skus.iter().zip(found) {
             let (state, target, title, note) = match found {
                 Found::Target { target, on_hand, title } => {
                     for (part, number) in target.parts.iter().zip(on_hand) {
-                        db::tables::set_base(&self.conn, runtime.id, &part.item, number)?;
+                        db::tables::set_base(&self.conn, runtime.id, &part.item, number, late)?;
                     }
                     (LookedUp::Known { rows: target.parts.len() }, Some(target), Some(title), None)
                 }
@@ -394,27 +396,65 @@ impl Writer {
         let Some(live) = runtime.lane.batches().get(&batch).map(|live| live.items.clone()) else { return Ok(()) };
         let expected = db::tables::expected(&self.conn, runtime.id, items)?;
         let changes = runtime.parts(&live);
-        let mut rows = Vec::new();
-        let mut readable = false;
+        let from_lost_database = !runtime.frozen.contains_key(&batch);
+        let (mut rows, mut unclear) = (Vec::new(), BTreeSet::new());
         for (item, shown) in items.iter().zip(numbers) {
-            let (Some(shown), Some(base)) = (shown, expected.get(item)) else { continue };
-            readable = true;
-            // A physical number cannot be below zero on any platform that is read back.
-            let due = (base + changes.get(item).copied().unwrap_or(0)).max(0);
-            if due != shown {
-                rows.push(Absolute { part: crate::platform::TargetPart { item: item.clone(), per: 1 }, on_hand: due, expected: shown });
+            let change = changes.get(item).copied().unwrap_or(0);
+            let judged = match (shown, expected.get(item)) {
+                (Some(_), Some((_, true))) if from_lost_database => Settlement::Ambiguous,
+                (Some(shown), Some((before, _))) => settle(shown, *before, change),
+                (None, _) | (_, None) => Settlement::Ambiguous,
+            };
+            match (judged, shown) {
+                (Settlement::InEffect, _) => {}
+                (Settlement::Write { on_hand }, Some(expected)) => {
+                    rows.push(Absolute { part: TargetPart { item: item.clone(), per: 1 }, on_hand, expected });
+                }
+                (Settlement::Write { .. } | Settlement::Ambiguous, _) => {
+                    unclear.insert(item.clone());
+                }
             }
         }
-        let verdict = match (readable, rows.is_empty()) {
-            (false, _) => ReadBackVerdict::Hopeless,
-            (true, true) => ReadBackVerdict::InEffect,
-            (true, false) => ReadBackVerdict::WriteAbsolute,
-        };
+        let skus: BTreeSet<SkuId> = live
+            .iter()
+            .map(|item| item.entry.sku)
+            .filter(|sku| runtime.items_of(*sku, None).iter().any(|item| unclear.contains(item)))
+            .collect();
+        let (dead, carries) = runtime.lane.set_aside(batch, &skus);
+        let kept: Vec<BatchItem> = live.into_iter().filter(|item| !skus.contains(&item.entry.sku)).collect();
+        let kept_items = runtime.parts(&kept);
+        rows.retain(|row| kept_items.contains_key(&row.part.item));
+        let verdict = if rows.is_empty() { ReadBackVerdict::InEffect } else { ReadBackVerdict::WriteAbsolute };
         let outcome = runtime.lane.read_back(batch, verdict);
-        if verdict == ReadBackVerdict::WriteAbsolute {
-            self.freeze_absolute(index, batch, &live, &rows)?;
+        self.bury_unclear(index, &dead, carries)?;
+        self.freeze_settlement(index, batch, &kept, &rows)?;
+        self.settle(index, batch, &kept, outcome)
+    }
+
+    /// Changes that nobody can tell the outcome of become dead letters: a person or the next count decides.
+    fn bury_unclear(&mut self, index: usize, dead: &[Entry], carries: Vec<(SkuId, i64)>) -> Result<(), DbError> {
+        const MESSAGE: &str = "it is unknown whether the shop has this change, and the shop's number was changed by others since: count this article, then retry or discard";
+        let now = self.now();
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        for (sku, micros) in carries {
+            db::outbox::set_carry(&self.conn, runtime.id, sku, micros)?;
         }
-        self.settle(index, batch, &live, outcome)
+        for entry in dead {
+            tracing::error!(lane = runtime.name, entry = entry.id.0, "The outcome of a stock change cannot be told; it waits for a person");
+            db::outbox::put_dead(&self.conn, runtime.id, entry, "uncertain", MESSAGE, now)?;
+            self.board.died(index);
+        }
+        Ok(())
+    }
+
+    /// Stores what is left of a batch, with the absolute write that settles it, if one is needed.
+    fn freeze_settlement(&mut self, index: usize, batch: BatchId, items: &[BatchItem], rows: &[Absolute]) -> Result<(), DbError> {
+        if !rows.is_empty() {
+            return self.freeze_absolute(index, batch, items, rows);
+        }
+        let row = BatchRow { id: batch, key: IdempotencyKey::new(""), stage: Stage::ReadBack, body: None, items: items.to_vec(), frozen_at: self.now() };
+        let Some(runtime) = self.lanes.get(index) else { return Ok(()) };
+        db::outbox::put_batch(&self.conn, runtime.id, &row)
     }
 
     fn freeze_absolute(&mut self, index: usize, batch: BatchId, items: &[BatchItem], rows: &[Absolute]) -> Result<(), DbError> {

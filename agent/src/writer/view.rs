@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use pos_adapters::Quarantined;
 use rusqlite::Connection;
 use sync_core::model::{Quantity, Seq, Timestamp};
-use sync_core::outbox::lane::Condition;
+use sync_core::outbox::lane::{Condition, Stage};
 use sync_core::outbox::verdict::Answer;
 
 use super::LaneRuntime;
@@ -66,7 +66,7 @@ pub struct LaneFacts {
     pub condition: Condition,
     /// Waiting entries in memory.
     pub waiting_entries: usize,
-    /// Lines that they stand for.
+    /// Lines that are not in the shop yet: waiting, or in a request without an answer.
     pub waiting_lines: i64,
     /// Units that they stand for, signs ignored.
     pub waiting_units: Quantity,
@@ -270,16 +270,17 @@ impl Board {
 
 pub(super) fn lane_facts(runtime: &LaneRuntime) -> LaneFacts {
     let lane = &runtime.lane;
+    let in_flight_lines: i64 = lane.batches().values().flat_map(|batch| &batch.items).map(|item| item.entry.lines).sum();
     LaneFacts {
         name: runtime.name.clone(),
         kind: runtime.kind,
         condition: lane.condition().clone(),
         waiting_entries: lane.waiting_len(),
-        waiting_lines: lane.waiting().map(|entry| entry.lines).sum(),
+        waiting_lines: lane.waiting().map(|entry| entry.lines).sum::<i64>() + in_flight_lines,
         waiting_units: lane.waiting().fold(Quantity::ZERO, |sum, entry| sum.saturating_add(entry.delta.magnitude())),
         oldest_waiting_at: lane.waiting().filter_map(|entry| entry.sold_at).min(),
         in_flight: lane.batches().len(),
-        uncertain: lane.batches().values().filter(|batch| batch.attempts > 1 && batch.maybe_applied).count(),
+        uncertain: lane.batches().values().filter(|batch| batch.stage != Stage::Change).count(),
         unknown_skus: lane.missing_skus(),
     }
 }

@@ -1,5 +1,5 @@
 //! Append-only files: what to read next of which file (IO), bounded, with the cursor that covers it (invariant 2).
-//! Which file is which is decided in [`super::identity`].
+//! Which file is which is decided in [`super::journals`].
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -75,8 +75,9 @@ CREATE TABLE target (
   tries INTEGER NOT NULL, next_at INTEGER NOT NULL,
   PRIMARY KEY (lane, sku)
 ) STRICT, WITHOUT ROWID;
+-- A late base was read after the database was lost: what the lost one had sent may be in it already.
 CREATE TABLE item (
-  lane INTEGER NOT NULL, item TEXT NOT NULL, base INTEGER NOT NULL, told INTEGER NOT NULL,
+  lane INTEGER NOT NULL, item TEXT NOT NULL, base INTEGER NOT NULL, told INTEGER NOT NULL, late INTEGER NOT NULL,
   PRIMARY KEY (lane, item)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE overwrite (

@@ -20,8 +20,6 @@ pub enum ReadBackVerdict {
     InEffect,
     /// It shows something else: an absolute write follows.
     WriteAbsolute,
-    /// It cannot be settled by writing (item gone): dead letters, for a person.
-    Hopeless,
 }
 
 impl Lane {
@@ -112,8 +110,23 @@ impl Lane {
                 batch.not_before = Timestamp(0);
                 Outcome::Kept
             }
-            ReadBackVerdict::Hopeless => self.bury(id, "uncertain", "the outcome is unknown and the item can no longer be read"),
         }
+    }
+
+    /// Takes entries out of a live batch whose outcome nobody can tell; the rest of the batch goes on. Returns them
+    /// with the remainders to be stored. Their SKUs are free again.
+    pub fn set_aside(&mut self, id: BatchId, skus: &BTreeSet<SkuId>) -> (Vec<Entry>, Vec<(SkuId, i64)>) {
+        let Some(batch) = self.batches.get_mut(&id) else { return (Vec::new(), Vec::new()) };
+        let (taken, kept) = std::mem::take(&mut batch.items).into_iter().partition(|item| skus.contains(&item.entry.sku));
+        batch.items = kept;
+        let taken: Vec<BatchItem> = taken;
+        let mut carries = Vec::new();
+        for item in &taken {
+            self.uncarry(item, &mut carries);
+            self.busy_skus.remove(&item.entry.sku);
+            self.refresh_ready(item.entry.sku);
+        }
+        (taken.into_iter().map(|item| item.entry).collect(), carries)
     }
 
     /// A call that changes nothing (look-up, read-back) failed in passing.

@@ -30,18 +30,10 @@ pub(crate) struct Probe {
 impl Probe {
     pub(crate) fn new(work: &Path, sink: SocketAddr) -> anyhow::Result<Self> {
         let path = work.join("limit.sync");
-        let file =
-            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         let line = TcpStream::connect(sink).context("cannot connect to the sink")?;
-        line.set_nodelay(true)
-            .context("cannot set up the connection")?;
-        Ok(Self {
-            path,
-            file,
-            line,
-            sync: Vec::new(),
-            post: Vec::new(),
-        })
+        line.set_nodelay(true).context("cannot set up the connection")?;
+        Ok(Self { path, file, line, sync: Vec::new(), post: Vec::new() })
     }
 
     /// Both steps, once.
@@ -90,15 +82,11 @@ fn post(line: &mut TcpStream) -> std::io::Result<()> {
 /// One row a commit, durable (WAL, FULL), back to back: times in microseconds.
 pub(crate) fn commits(work: &Path, times: u32) -> anyhow::Result<Vec<u64>> {
     let db = open(work)?;
-    let mut insert = db
-        .prepare("INSERT INTO sale (id, body) VALUES (?1, ?2)")
-        .context("cannot prepare")?;
+    let mut insert = db.prepare("INSERT INTO sale (id, body) VALUES (?1, ?2)").context("cannot prepare")?;
     let mut took = Vec::new();
     for sale in 0..times {
         let start = Instant::now();
-        insert
-            .execute((format!("SALE-{sale:010}"), [b'z'; 100]))
-            .context("cannot insert")?;
+        insert.execute((format!("SALE-{sale:010}"), [b'z'; 100])).context("cannot insert")?;
         took.push(micros(start.elapsed()));
     }
     Ok(took)
@@ -110,13 +98,9 @@ pub(crate) fn insert(work: &Path, lines: u64) -> anyhow::Result<Duration> {
     let start = Instant::now();
     db.execute_batch("BEGIN").context("cannot begin")?;
     {
-        let mut insert = db
-            .prepare("INSERT INTO sale (id, body) VALUES (?1, ?2)")
-            .context("cannot prepare")?;
+        let mut insert = db.prepare("INSERT INTO sale (id, body) VALUES (?1, ?2)").context("cannot prepare")?;
         for sale in 1..=lines {
-            insert
-                .execute((format!("SALE-{sale:010}"), load::line(sale).as_bytes()))
-                .context("cannot insert")?;
+            insert.execute((format!("SALE-{sale:010}"), load::line(sale).as_bytes())).context("cannot insert")?;
         }
     }
     db.execute_batch("COMMIT").context("cannot commit")?;
@@ -147,15 +131,13 @@ pub(crate) fn wakes(work: &Path, times: u32) -> anyhow::Result<Vec<u64>> {
         .open(&path)
         .with_context(|| format!("cannot write {}", path.display()))?;
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC).context("cannot watch files")?;
-    inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY)
-        .context("cannot watch the limit's file")?;
+    inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY).context("cannot watch the limit's file")?;
     let writer = std::thread::spawn(move || {
         let mut sent = Vec::new();
         for _ in 0..times {
             rest(Duration::from_millis(4));
             sent.push(Moment::now().mono_ns);
-            file.write_all(b"a sale\n")
-                .context("cannot write the limit's file")?;
+            file.write_all(b"a sale\n").context("cannot write the limit's file")?;
         }
         anyhow::Ok(sent)
     });
@@ -166,13 +148,8 @@ pub(crate) fn wakes(work: &Path, times: u32) -> anyhow::Result<Vec<u64>> {
         ensure!(read > 0, "no file event");
         woken.push(Moment::now().mono_ns);
     }
-    let sent = writer
-        .join()
-        .map_err(|_| anyhow::anyhow!("the writer panicked"))??;
-    let took = sent
-        .iter()
-        .zip(&woken)
-        .map(|(sent, woken)| u64::try_from((woken - sent) / 1000).unwrap_or(0));
+    let sent = writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))??;
+    let took = sent.iter().zip(&woken).map(|(sent, woken)| u64::try_from((woken - sent) / 1000).unwrap_or(0));
     Ok(took.collect())
 }
 

@@ -34,8 +34,7 @@ pub(crate) fn fill(path: &Path, count: u64) -> anyhow::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let mut pieces = 0;
     for sale in 1..=count {
-        out.write_all(line(sale).as_bytes())
-            .context("cannot write the sales")?;
+        out.write_all(line(sale).as_bytes()).context("cannot write the sales")?;
         pieces += article(sale).1;
     }
     let file = out.into_inner().context("cannot write the sales")?;
@@ -82,18 +81,14 @@ pub(crate) fn trickle(
     let sell = |time| {
         let text = line(first + u64::from(time));
         sent.push(Moment::now().mono_ns);
-        file.write_all(text.as_bytes())
-            .context("cannot write a sale")
+        file.write_all(text.as_bytes()).context("cannot write a sale")
     };
     paced(rate, count, sell, between)?;
     Ok(sent)
 }
 
 /// Does nothing for so long.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark's pace is made of waiting, and it has nothing to stop for"
-)]
+#[expect(clippy::disallowed_methods, reason = "a benchmark's pace is made of waiting, and it has nothing to stop for")]
 pub(crate) fn rest(time: Duration) {
     std::thread::sleep(time);
 }

@@ -74,11 +74,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let work = fs::canonicalize(&arguments.work).context("the work folder has no full path")?;
     let amounts = if arguments.quick { QUICK } else { FULL };
     let mut table = Table::new();
-    let bench = Bench {
-        agent: arguments.agent,
-        templates: arguments.templates,
-        work,
-    };
+    let bench = Bench { agent: arguments.agent, templates: arguments.templates, work };
     for (rate, sales) in amounts.rates {
         bench.latency(rate, sales, &mut table)?;
     }
@@ -92,9 +88,5 @@ fn main() -> anyhow::Result<ExitCode> {
     bench.idle(amounts.idle, &mut table)?;
     bench.machine(amounts.lines, &mut table)?;
     table.end();
-    Ok(if table.exactly_once() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if table.exactly_once() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

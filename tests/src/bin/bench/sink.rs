@@ -44,14 +44,9 @@ pub(crate) struct Sink {
 
 impl Sink {
     pub(crate) fn open() -> anyhow::Result<Self> {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on loopback")?;
-        let sink = Self {
-            addr: listener
-                .local_addr()
-                .context("a listening socket has no address")?,
-            taken: Arc::default(),
-        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on loopback")?;
+        let sink =
+            Self { addr: listener.local_addr().context("a listening socket has no address")?, taken: Arc::default() };
         let taken = Arc::clone(&sink.taken);
         thread::spawn(move || {
             for line in listener.incoming().flatten() {
@@ -91,12 +86,7 @@ fn serve(mut line: TcpStream, taken: &Mutex<Taken>) -> io::Result<()> {
         let at = Moment::now().mono_ns;
         let (before, body) = bytes.split_at(head);
         let body = body.get(..length).unwrap_or_default();
-        apply(
-            &mut taken.lock().unwrap_or_else(PoisonError::into_inner),
-            header(before, b"idempotency-key"),
-            body,
-            at,
-        );
+        apply(&mut taken.lock().unwrap_or_else(PoisonError::into_inner), header(before, b"idempotency-key"), body, at);
         line.write_all(REPLY)?;
         bytes.drain(..head + length);
     }
@@ -115,8 +105,7 @@ fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     head.split(|byte| *byte == b'\n').find_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let (key, value) = line.split_at(colon);
-        key.eq_ignore_ascii_case(name)
-            .then(|| value.get(1..).unwrap_or_default().trim_ascii())
+        key.eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
     })
 }
 
@@ -155,22 +144,12 @@ fn known<'a>(by_sku: &'a mut HashMap<Vec<u8>, i64>, sku: &[u8]) -> &'a mut i64 {
     if !by_sku.contains_key(sku) {
         by_sku.insert(sku.to_vec(), 0);
     }
-    by_sku
-        .get_mut(sku)
-        .expect("it was put there if it was missing")
+    by_sku.get_mut(sku).expect("it was put there if it was missing")
 }
 
 fn note(taken: &mut Taken, transaction: &[u8], at: i64) {
-    let digits = transaction
-        .iter()
-        .rev()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let Ok(sale) = usize::try_from(number(
-        transaction
-            .get(transaction.len() - digits..)
-            .unwrap_or_default(),
-    )) else {
+    let digits = transaction.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let Ok(sale) = usize::try_from(number(transaction.get(transaction.len() - digits..).unwrap_or_default())) else {
         return;
     };
     if taken.sales.len() <= sale {
@@ -186,10 +165,7 @@ fn note(taken: &mut Taken, transaction: &[u8], at: i64) {
 }
 
 fn number(text: &[u8]) -> i64 {
-    std::str::from_utf8(text)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -203,10 +179,7 @@ mod tests {
         for _ in 0..2 {
             apply(&mut taken, Some(b"k"), body, 5);
         }
-        assert_eq!(
-            (taken.pieces, taken.unique, taken.requests, taken.repeats),
-            (-3, 1, 1, 1)
-        );
+        assert_eq!((taken.pieces, taken.unique, taken.requests, taken.repeats), (-3, 1, 1, 1));
         assert_eq!(taken.sales.get(7), Some(&(5, 1)));
         assert_eq!(taken.by_sku.get(&b"A"[..]), Some(&-2));
     }

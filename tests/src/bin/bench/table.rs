@@ -10,32 +10,13 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new() -> Self {
-        row(
-            "what",
-            "measured",
-            "limit of the machine",
-            "ratio",
-            "asked for",
-        );
-        row(
-            "----",
-            "--------",
-            "--------------------",
-            "-----",
-            "---------",
-        );
+        row("what", "measured", "limit of the machine", "ratio", "asked for");
+        row("----", "--------", "--------------------", "-----", "---------");
         Self { wrong: Vec::new() }
     }
 
     /// A figure with its limit, and what is asked for.
-    pub(crate) fn figure(
-        &mut self,
-        what: &str,
-        measured: &str,
-        limit: &str,
-        ratio: Option<String>,
-        asked: &str,
-    ) {
+    pub(crate) fn figure(&mut self, what: &str, measured: &str, limit: &str, ratio: Option<String>, asked: &str) {
         row(what, measured, limit, ratio.as_deref().unwrap_or(""), asked);
     }
 
@@ -46,16 +27,9 @@ impl Table {
 
     /// Counts of what may never happen.
     pub(crate) fn exact(&mut self, what: &str, lost: u64, doubled: u64) {
-        row(
-            what,
-            &format!("lost {lost}, doubled {doubled}"),
-            "",
-            "",
-            "lost 0, doubled 0",
-        );
+        row(what, &format!("lost {lost}, doubled {doubled}"), "", "", "lost 0, doubled 0");
         if lost > 0 || doubled > 0 {
-            self.wrong
-                .push(format!("{what}: lost {lost}, doubled {doubled}"));
+            self.wrong.push(format!("{what}: lost {lost}, doubled {doubled}"));
         }
     }
 
@@ -90,10 +64,7 @@ pub(crate) fn ratio(part: u64, whole: u64) -> Option<String> {
 pub(crate) fn percentile(values: &mut [u64], hundredths: usize) -> u64 {
     values.sort_unstable();
     let last = values.len().saturating_sub(1);
-    values
-        .get((last * hundredths).div_ceil(100))
-        .copied()
-        .unwrap_or(0)
+    values.get((last * hundredths).div_ceil(100)).copied().unwrap_or(0)
 }
 
 /// `1,000,000`.
@@ -110,9 +81,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 fn row(what: &str, measured: &str, limit: &str, ratio: &str, asked: &str) {
-    say(&format!(
-        "{what:<38} {measured:<30} {limit:<42} {ratio:<8} {asked}"
-    ));
+    say(&format!("{what:<38} {measured:<30} {limit:<42} {ratio:<8} {asked}"));
 }
 
 /// A line of output.

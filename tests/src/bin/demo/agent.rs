@@ -52,23 +52,11 @@ impl Agent {
         let out = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let errors = out.try_clone().context("cannot share the log file")?;
         let mut command = Command::new(binary);
-        command
-            .arg("run")
-            .arg("--config")
-            .arg(&config)
-            .env(TOKEN_NAME, TOKEN);
+        command.arg("run").arg("--config").arg(&config).env(TOKEN_NAME, TOKEN);
         command.stdin(Stdio::null()).stdout(out).stderr(errors);
         out_of_reach(&mut command);
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut agent = Self {
-            binary: binary.to_path_buf(),
-            config,
-            log,
-            status,
-            child,
-        };
+        let child = command.spawn().with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut agent = Self { binary: binary.to_path_buf(), config, log, status, child };
         agent.wait_until_up().await?;
         Ok(agent)
     }
@@ -83,10 +71,7 @@ impl Agent {
     pub(crate) fn must_live(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait().context("cannot ask for the agent")? {
             None => Ok(()),
-            Some(status) => bail!(
-                "the agent ended by itself ({status}); its log ends:\n{}",
-                self.last_words()
-            ),
+            Some(status) => bail!("the agent ended by itself ({status}); its log ends:\n{}", self.last_words()),
         }
     }
 
@@ -95,17 +80,9 @@ impl Agent {
         self.must_live()?;
         terminate(&mut self.child)?;
         let deadline = Instant::now() + STOP_MAX;
-        while self
-            .child
-            .try_wait()
-            .context("cannot ask for the agent")?
-            .is_none()
-        {
+        while self.child.try_wait().context("cannot ask for the agent")?.is_none() {
             if Instant::now() > deadline {
-                bail!(
-                    "the agent did not stop; its log ends:\n{}",
-                    self.last_words()
-                );
+                bail!("the agent did not stop; its log ends:\n{}", self.last_words());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -115,9 +92,8 @@ impl Agent {
             .env(TOKEN_NAME, TOKEN)
             .output()
             .context("cannot run the audit")?;
-        let said: serde_json::Value = serde_json::from_slice(&audit.stdout).with_context(|| {
-            format!("the audit said: {}", String::from_utf8_lossy(&audit.stderr))
-        })?;
+        let said: serde_json::Value = serde_json::from_slice(&audit.stdout)
+            .with_context(|| format!("the audit said: {}", String::from_utf8_lossy(&audit.stderr)))?;
         Ok(said["conserved"] == true)
     }
 
@@ -126,10 +102,7 @@ impl Agent {
         while !self.is_up() {
             self.must_live()?;
             if Instant::now() > deadline {
-                bail!(
-                    "the agent did not come up; its log ends:\n{}",
-                    self.last_words()
-                );
+                bail!("the agent did not come up; its log ends:\n{}", self.last_words());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -141,11 +114,7 @@ impl Agent {
             use std::io::{Read as _, Write as _};
             let mut line = TcpStream::connect(self.status)?;
             line.set_read_timeout(Some(Duration::from_secs(2)))?;
-            write!(
-                line,
-                "GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-                self.status
-            )?;
+            write!(line, "GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.status)?;
             let mut answer = String::new();
             line.read_to_string(&mut answer)?;
             std::io::Result::Ok(answer)
@@ -156,12 +125,7 @@ impl Agent {
     fn last_words(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        lines
-            .iter()
-            .skip(lines.len().saturating_sub(15))
-            .copied()
-            .collect::<Vec<_>>()
-            .join("\n")
+        lines.iter().skip(lines.len().saturating_sub(15)).copied().collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -175,12 +139,8 @@ impl Drop for Agent {
 
 fn free_address() -> anyhow::Result<SocketAddr> {
     let usual = TcpListener::bind((Ipv4Addr::LOCALHOST, USUAL_PORT));
-    let listener = usual
-        .or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-        .context("cannot find a free port")?;
-    listener
-        .local_addr()
-        .context("a listening socket has no address")
+    let listener = usual.or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).context("cannot find a free port")?;
+    listener.local_addr().context("a listening socket has no address")
 }
 
 /// Ctrl-C is for the demo: the agent is told later, once the last sales have arrived.
@@ -204,8 +164,7 @@ fn terminate(child: &mut Child) -> anyhow::Result<()> {
         .ok()
         .and_then(rustix::process::Pid::from_raw)
         .context("the agent has no process id")?;
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM)
-        .context("cannot stop the agent")
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("cannot stop the agent")
 }
 
 #[cfg(not(unix))]

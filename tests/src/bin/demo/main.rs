@@ -58,8 +58,7 @@ struct Arguments {
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let work = arguments.work.join(std::process::id().to_string());
-    fs::create_dir_all(&work)
-        .with_context(|| format!("cannot make the folder {}", work.display()))?;
+    fs::create_dir_all(&work).with_context(|| format!("cannot make the folder {}", work.display()))?;
     let summary = run(&arguments, &work).await?;
     say(&summary.to_string());
     let good = summary.is_good();
@@ -68,11 +67,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     } else {
         fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;
     }
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// One day at the store, from opening to the count.
@@ -82,15 +77,9 @@ async fn run(arguments: &Arguments, work: &Path) -> anyhow::Result<Summary> {
     let registers = Registers::new(work)?;
     let mut agent = Agent::start(&arguments.agent, work, &shop, &registers).await?;
     say(&format!("status page   {}", agent.page()));
-    say(&format!(
-        "stand-in shop {} ({} articles)",
-        shop.url(),
-        SKUS + WEIGHED_SKUS
-    ));
+    say(&format!("stand-in shop {} ({} articles)", shop.url(), SKUS + WEIGHED_SKUS));
     if !shop.validates() {
-        say(
-            "note: no schema of the Shopify Admin API at hand, so requests are not checked against it",
-        );
+        say("note: no schema of the Shopify Admin API at hand, so requests are not checked against it");
     }
     for name in registers.describe() {
         say(&name);
@@ -103,18 +92,9 @@ async fn run(arguments: &Arguments, work: &Path) -> anyhow::Result<Summary> {
 
     let selling = registers.open();
     let mut orders = Orders::default();
-    let outage = sell(
-        arguments.seconds.map(Duration::from_secs),
-        &shop,
-        &mut orders,
-        &mut agent,
-        &selling,
-    )
-    .await?;
+    let outage = sell(arguments.seconds.map(Duration::from_secs), &shop, &mut orders, &mut agent, &selling).await?;
     let tickets = selling.close()?;
-    say(&format!(
-        "registers closed after {tickets} tickets; waiting for the last ones"
-    ));
+    say(&format!("registers closed after {tickets} tickets; waiting for the last ones"));
     let drained = drain(&shop, &registers, &mut agent).await?;
     let conserved = agent.stop_and_audit().await?;
     let stats = shop.stats();
@@ -125,26 +105,11 @@ async fn run(arguments: &Arguments, work: &Path) -> anyhow::Result<Summary> {
     let right = orders.right_numbers(&shop, &printed);
     shop.stop().await;
     let recovered = outage.and_then(|outage| table::recovery(&lines, &outage));
-    Ok(Summary {
-        report,
-        all,
-        calm,
-        outage,
-        recovered,
-        stats,
-        right,
-        orders: orders.placed(),
-        drained,
-        conserved,
-    })
+    Ok(Summary { report, all, calm, outage, recovered, stats, right, orders: orders.placed(), drained, conserved })
 }
 
 async fn open_shop(journal: &Path) -> anyhow::Result<StandInShop> {
-    let schema = if find_schema().is_some() {
-        SchemaChoice::Find
-    } else {
-        SchemaChoice::Off
-    };
+    let schema = if find_schema().is_some() { SchemaChoice::Find } else { SchemaChoice::Off };
     let settings = ShopSettings {
         journal: Some(journal.to_path_buf()),
         tokens: vec![TOKEN.to_owned()],
@@ -215,11 +180,7 @@ async fn sell(
 }
 
 /// Waits until the oracle is content or the time is up; whether it was, and stayed so.
-async fn drain(
-    shop: &StandInShop,
-    registers: &Registers,
-    agent: &mut Agent,
-) -> anyhow::Result<bool> {
+async fn drain(shop: &StandInShop, registers: &Registers, agent: &mut Agent) -> anyhow::Result<bool> {
     let printed = registers.printed()?;
     let deadline = Instant::now() + DRAIN_MAX;
     while Instant::now() < deadline {

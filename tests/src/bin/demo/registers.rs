@@ -27,9 +27,7 @@ fn pieces() -> Vec<String> {
 }
 
 fn weighed() -> Vec<String> {
-    (0..WEIGHED_SKUS)
-        .map(|number| format!("FRUIT-{number}"))
-        .collect()
+    (0..WEIGHED_SKUS).map(|number| format!("FRUIT-{number}")).collect()
 }
 
 /// Three registers that write in three ways.
@@ -42,66 +40,27 @@ impl Registers {
     pub(crate) fn new(work: &Path) -> anyhow::Result<Self> {
         let sales = work.join("sales");
         let tickets = sales.join("tickets");
-        fs::create_dir_all(&tickets)
-            .with_context(|| format!("cannot make the folder {}", tickets.display()))?;
+        fs::create_dir_all(&tickets).with_context(|| format!("cannot make the folder {}", tickets.display()))?;
         let till = |register: &str, format, pattern, path: PathBuf, seed| {
-            let plain = TillSettings::journal(
-                register,
-                format,
-                &path,
-                &work.join(format!("{register}.printed")),
-                pieces(),
-            );
-            TillSettings {
-                pattern,
-                weighed_skus: weighed(),
-                seed,
-                ..plain.mixed()
-            }
+            let plain =
+                TillSettings::journal(register, format, &path, &work.join(format!("{register}.printed")), pieces());
+            TillSettings { pattern, weighed_skus: weighed(), seed, ..plain.mixed() }
         };
         Ok(Self {
             tills: vec![
+                (till("R1", Format::Csv, Pattern::Journal, sales.join("r1.csv"), 11), Duration::from_millis(310)),
                 (
-                    till(
-                        "R1",
-                        Format::Csv,
-                        Pattern::Journal,
-                        sales.join("r1.csv"),
-                        11,
-                    ),
-                    Duration::from_millis(310),
-                ),
-                (
-                    till(
-                        "R2",
-                        Format::JsonLines,
-                        Pattern::Journal,
-                        sales.join("r2.jsonl"),
-                        22,
-                    ),
+                    till("R2", Format::JsonLines, Pattern::Journal, sales.join("r2.jsonl"), 22),
                     Duration::from_millis(370),
                 ),
-                (
-                    till(
-                        "R3",
-                        Format::JsonLines,
-                        Pattern::PerTransaction,
-                        tickets,
-                        33,
-                    ),
-                    Duration::from_millis(430),
-                ),
+                (till("R3", Format::JsonLines, Pattern::PerTransaction, tickets, 33), Duration::from_millis(430)),
             ],
         })
     }
 
     /// The agent's `[[source]]` tables.
     pub(crate) fn source_tables(&self) -> String {
-        self.tills
-            .iter()
-            .map(|(till, _)| source_table(till))
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.tills.iter().map(|(till, _)| source_table(till)).collect::<Vec<_>>().join("\n")
     }
 
     /// A line about each.
@@ -134,11 +93,7 @@ impl Registers {
             let (stop, tickets) = (Arc::clone(&stop), Arc::clone(&tickets));
             thread::spawn(move || work(settings, every, &stop, &tickets))
         });
-        Selling {
-            threads: threads.collect(),
-            stop,
-            tickets,
-        }
+        Selling { threads: threads.collect(), stop, tickets }
     }
 }
 
@@ -147,27 +102,17 @@ fn source_table(till: &TillSettings) -> String {
     let table = till.source_table(&till.register);
     match till.pattern {
         Pattern::Journal | Pattern::ExportInPlace | Pattern::ExportRenamed => table,
-        Pattern::PerTransaction => {
-            table.replacen("[[source]]\n", "[[source]]\nsettle = \"200ms\"\n", 1)
-        }
+        Pattern::PerTransaction => table.replacen("[[source]]\n", "[[source]]\nsettle = \"200ms\"\n", 1),
     }
 }
 
 /// One at a time, so that the count is live.
-fn work(
-    settings: TillSettings,
-    every: Duration,
-    stop: &AtomicBool,
-    tickets: &AtomicU64,
-) -> anyhow::Result<()> {
+fn work(settings: TillSettings, every: Duration, stop: &AtomicBool, tickets: &AtomicU64) -> anyhow::Result<()> {
     let mut till = Till::open(settings)?;
     let mut due = every;
     let start = std::time::Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        match due
-            .checked_sub(start.elapsed())
-            .filter(|wait| !wait.is_zero())
-        {
+        match due.checked_sub(start.elapsed()).filter(|wait| !wait.is_zero()) {
             // In short pieces, so that closing is not delayed.
             Some(wait) => thread::park_timeout(wait.min(Duration::from_millis(50))),
             None => {
@@ -198,9 +143,7 @@ impl Selling {
     pub(crate) fn close(self) -> anyhow::Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
-            thread
-                .join()
-                .map_err(|_| anyhow::anyhow!("a register panicked"))??;
+            thread.join().map_err(|_| anyhow::anyhow!("a register panicked"))??;
         }
         Ok(self.tickets.load(Ordering::Relaxed))
     }

@@ -20,12 +20,7 @@ pub(crate) struct Orders {
 
 impl Default for Orders {
     fn default() -> Self {
-        Self {
-            dice: Dice::new(7),
-            by_sku: BTreeMap::new(),
-            open: Vec::new(),
-            placed: 0,
-        }
+        Self { dice: Dice::new(7), by_sku: BTreeMap::new(), open: Vec::new(), placed: 0 }
     }
 }
 
@@ -33,10 +28,7 @@ impl Orders {
     /// Somebody orders one or two pieces; every third order is followed by one handed over.
     pub(crate) fn another(&mut self, shop: &StandInShop) {
         let skus = all_skus();
-        let (Some(sku), quantity) = (
-            self.dice.pick(&skus).cloned(),
-            if self.dice.happens(300) { 2 } else { 1 },
-        ) else {
+        let (Some(sku), quantity) = (self.dice.pick(&skus).cloned(), if self.dice.happens(300) { 2 } else { 1 }) else {
             return;
         };
         if let Some(id) = shop.place_order(&sku, quantity) {
@@ -64,8 +56,7 @@ impl Orders {
         let right = |sku: &&String| {
             let ordered = self.by_sku.get(*sku).copied().unwrap_or(0);
             let moved = sold.get(sku.as_str()).map_or(0, |sum| sum.floor_units());
-            shop.level(sku)
-                .is_some_and(|level| level.available == START_STOCK + moved - ordered)
+            shop.level(sku).is_some_and(|level| level.available == START_STOCK + moved - ordered)
         };
         let skus = all_skus();
         (skus.iter().filter(right).count(), skus.len())

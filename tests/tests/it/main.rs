@@ -1,0 +1,11 @@
+//! The whole program: registers write real files, the real agent reads them, stand-ins take the changes, and the
+//! oracle counts. One module per subject. No test believes in a duration: each waits until what must be is.
+
+mod faults;
+mod kills;
+mod lanes;
+mod outage;
+mod restored;
+mod state;
+mod support;
+mod tickets;
