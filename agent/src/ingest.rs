@@ -142,7 +142,7 @@ impl SourceThread {
                 }
                 Err(fault) => {
                     faults = faults.saturating_add(1);
-                    tracing::warn!(code = fault.code(), hint = fault.hint(), error = &fault as &dyn std::error::Error, "Cannot read a source; it is tried again");
+                    tracing::warn!(code = fault.code(), hint = fault.hint(), error = chain(&fault), "Cannot read a source; it is tried again");
                     self.tell(&mut told, Some((fault.code().to_owned(), chain(&fault), fault.hint().to_owned())));
                     FAULT_WAIT_FIRST.saturating_mul(1 << faults.min(5)).min(FAULT_WAIT_MAX)
                 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use pos_adapters::PosSource;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::output::Form;
+use crate::cli::progress::{Progress, Unit};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::StateFolder;
@@ -62,10 +65,13 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let writer = Writer::new(conn, folder.database(), Arc::clone(&clock), &connect::source_specs(config), lanes, work, Arc::clone(&board))?;
     let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock, &disk)?;
 
-    let snapshot = {
+    let snapshot: Arc<dyn Fn() -> StatusSnapshot + Send + Sync> = {
         let (board, config, path, clock, disk) = (Arc::clone(&board), config.clone(), folder.path().to_owned(), Arc::clone(&clock), Arc::clone(&disk));
-        Arc::new(move || status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at)) as Arc<dyn Fn() -> StatusSnapshot + Send + Sync>
+        Arc::new(move || status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at))
     };
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        runtime.spawn(show_import(Arc::clone(&board), stop.clone()));
+    }
     let served = runtime.block_on(serve(config, platforms, works, parts.commands.clone(), snapshot, stop.clone()));
     stop.cancel();
     parts.stop();
@@ -144,6 +150,36 @@ impl Parts {
 fn join(thread: JoinHandle<()>) {
     if thread.join().is_err() {
         tracing::error!("A thread ended in a panic; what it had not stored is read or sent again after the next start");
+    }
+}
+
+/// A progress bar while a backlog is imported; ends with it.
+async fn show_import(board: Arc<Board>, stop: CancellationToken) {
+    const LOOK_EVERY: Duration = Duration::from_millis(250);
+    /// Less is imported before a bar could be read.
+    const BACKLOG_SHOWN_MIN: u64 = 8 * 1024 * 1024;
+    let mut bar: Option<Progress> = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        let facts = board.facts();
+        let read: u64 = facts.sources.iter().map(|source| source.bytes).sum();
+        let left: u64 = facts.sources.iter().filter_map(|source| source.backlog).sum();
+        if bar.is_none() && left >= BACKLOG_SHOWN_MIN {
+            bar = Some(Progress::new("importing the backlog", Some(read + left), Unit::Bytes, Form::Human));
+        }
+        if let Some(bar) = &bar {
+            bar.total(read + left);
+            bar.set(read);
+        }
+        if left == 0 && facts.sources.iter().all(|source| source.caught_up || source.fault.is_some()) {
+            if let Some(bar) = bar {
+                bar.finish();
+            }
+            return;
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use sync_core::retry::Jitter;
 use crate::clock::Clock;
 use crate::crash;
 use crate::db::{self, DbError, step};
-use crate::ingest::Wake;
+use crate::ingest::{Wake, chain};
 use crate::platform::{CallFailure, Found, Platform, ProbeReport};
 use crate::sabotage::{self, Rule};
 
@@ -326,14 +326,11 @@ impl Writer {
     pub fn run(mut self, commands: &Receiver<Command>) {
         self.act();
         self.publish();
-        loop {
-            match self.gather(commands) {
-                Group::Go(group) => self.group(group, commands),
-                Group::Stop => break,
-            }
+        while let Group::Go(group) = self.gather(commands) {
+            self.group(group, commands);
         }
         if let Err(fault) = self.sync_now() {
-            tracing::error!(error = &fault as &dyn std::error::Error, "The last acknowledgements may be sent again after the next start");
+            tracing::error!(error = chain(&fault), "The last acknowledgements may be sent again after the next start");
         }
     }
 
@@ -371,12 +368,8 @@ impl Writer {
 
     /// A plain acknowledgement with nothing waiting behind it can share the commit of the next sale.
     fn may_wait(&self, command: &Command) -> bool {
-        match command {
-            Command::Answer { lane, answer: Answer::Applied { .. }, .. } => {
-                self.lanes.get(*lane).is_some_and(|runtime| runtime.lane.waiting_len() == 0)
-            }
-            _ => false,
-        }
+        let Command::Answer { lane, answer: Answer::Applied { .. }, .. } = command else { return false };
+        self.lanes.get(*lane).is_some_and(|runtime| runtime.lane.waiting_len() == 0)
     }
 
     fn idle_wait(&self) -> Duration {
@@ -465,7 +458,7 @@ impl Writer {
     fn failed(&mut self, fault: &DbError) {
         self.broken = true;
         self.board.fault(fault);
-        tracing::error!(code = fault.code(), hint = fault.hint(), error = fault as &dyn std::error::Error, "Cannot store; nothing is lost, it is tried again");
+        tracing::error!(code = fault.code(), hint = fault.hint(), error = chain(fault), "Cannot store; nothing is lost, it is tried again");
         // A full disk is not helped by trying at once; commands keep queueing, bounded by their senders.
         let (_hold, wait) = std::sync::mpsc::channel::<()>();
         let _timed_out = wait.recv_timeout(FAILURE_WAIT);

@@ -30,10 +30,10 @@ pub fn copy(database: &Path, target: &Path, progress: &mut dyn FnMut(i32, i32)) 
             let state = backup.step(PAGES_PER_STEP).map_err(step("copy the database"))?;
             let done = backup.progress();
             progress(done.remaining, done.pagecount);
-            match state {
-                rusqlite::backup::StepResult::Done => break,
-                _ => pause(),
+            if state == rusqlite::backup::StepResult::Done {
+                break;
             }
+            pause();
         }
         drop(backup);
         quick_check(&to, &temporary)?;
