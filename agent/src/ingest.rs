@@ -19,8 +19,8 @@ use crate::writer::{Command, Commands};
 
 /// Chunks of one source that wait for the writer.
 const CHUNKS_WAITING_MAX: usize = 2;
-/// Time between scans until the source has said its own.
-const SCAN_FIRST: Duration = Duration::from_secs(5);
+/// A source that seems to be read to its end is looked at again after this long; an event comes sooner.
+const FOLLOW_UP: Duration = Duration::from_millis(100);
 /// Delays after a source could not be read.
 const FAULT_WAIT_FIRST: Duration = Duration::from_secs(1);
 const FAULT_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -113,7 +113,6 @@ impl SourceThread {
         let mut faults = 0_u32;
         let mut told = None;
         let mut changed = Vec::new();
-        let mut scan = SCAN_FIRST;
         loop {
             if self.disk.is_short() {
                 let hint = "free some disk space; the POS keeps its files, and reading goes on by itself";
@@ -131,13 +130,11 @@ impl SourceThread {
                     if !self.hand_over(chunk, backlog, run, &room) {
                         return Next::Stop;
                     }
-                    // Nothing is left as far as the source knows: the next event or scan comes soon enough.
-                    if backlog == Some(0) { scan } else { Duration::ZERO }
+                    if backlog == Some(0) { FOLLOW_UP } else { Duration::ZERO }
                 }
                 Ok(Poll::Quiet { again_in }) => {
                     faults = 0;
                     self.tell(&mut told, None);
-                    scan = again_in;
                     again_in
                 }
                 Err(fault) => {

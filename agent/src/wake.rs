@@ -16,8 +16,9 @@ pub struct FileEvents {
 impl FileEvents {
     /// Watches folders for sources. A folder that cannot be watched is left to the scan, and logged.
     pub fn watch(wanted: Vec<(PathBuf, Sender<Wake>)>) -> Self {
-        let routes = wanted.clone();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| route(&routes, event));
+        let routes: Vec<Route> = wanted.into_iter().map(|(folder, wakes)| Route::new(folder, wakes)).collect();
+        let mut folders: Vec<PathBuf> = routes.iter().map(|route| route.absolute.clone()).collect();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| dispatch(&routes, event));
         let mut watcher = match watcher {
             Ok(watcher) => watcher,
             Err(error) => {
@@ -25,11 +26,10 @@ impl FileEvents {
                 return Self { watcher: None };
             }
         };
-        let mut folders: Vec<&PathBuf> = wanted.iter().map(|(folder, _)| folder).collect();
         folders.sort_unstable();
         folders.dedup();
         for folder in folders {
-            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+            if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(folder = %folder.display(), %error, "No file events here; the folder is scanned at its interval");
             }
         }
@@ -42,17 +42,39 @@ impl FileEvents {
     }
 }
 
-fn route(routes: &[(PathBuf, Sender<Wake>)], event: notify::Result<Event>) {
+/// A folder as its source names it, and as events do.
+struct Route {
+    named: PathBuf,
+    absolute: PathBuf,
+    wakes: Sender<Wake>,
+}
+
+impl Route {
+    fn new(named: PathBuf, wakes: Sender<Wake>) -> Self {
+        let absolute = std::path::absolute(&named).unwrap_or_else(|_| named.clone());
+        Self { named, absolute, wakes }
+    }
+
+    /// The path of an event as the source names it, if it lies in the folder.
+    fn translate(&self, path: &Path) -> Option<PathBuf> {
+        if path == self.absolute {
+            return Some(self.named.clone());
+        }
+        (path.parent() == Some(&self.absolute)).then(|| path.file_name().map(|name| self.named.join(name)))?
+    }
+}
+
+fn dispatch(routes: &[Route], event: notify::Result<Event>) {
     match event {
         Ok(event) if event.need_rescan() => wake_all(routes),
         Ok(event) => {
             if !changes_content(event.kind) {
                 return;
             }
-            for (folder, wakes) in routes {
-                let paths: Vec<PathBuf> = event.paths.iter().filter(|path| is_in(path, folder)).cloned().collect();
+            for route in routes {
+                let paths: Vec<PathBuf> = event.paths.iter().filter_map(|path| route.translate(path)).collect();
                 // A source that has ended needs no wake.
-                let _ended = (!paths.is_empty()).then(|| wakes.send(Wake::Changed(paths)));
+                let _ended = (!paths.is_empty()).then(|| route.wakes.send(Wake::Changed(paths)));
             }
         }
         Err(error) => {
@@ -62,10 +84,6 @@ fn route(routes: &[(PathBuf, Sender<Wake>)], event: notify::Result<Event>) {
     }
 }
 
-fn is_in(path: &Path, folder: &Path) -> bool {
-    path.parent() == Some(folder) || path == folder
-}
-
 fn changes_content(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
@@ -73,8 +91,23 @@ fn changes_content(kind: EventKind) -> bool {
     }
 }
 
-fn wake_all(routes: &[(PathBuf, Sender<Wake>)]) {
-    for (_, wakes) in routes {
-        let _ended = wakes.send(Wake::Scan);
+fn wake_all(routes: &[Route]) {
+    for route in routes {
+        let _ended = route.wakes.send(Wake::Scan);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_reaches_its_source_under_the_name_that_the_source_uses() {
+        let (wakes, _woken) = std::sync::mpsc::channel();
+        let route = Route::new(PathBuf::from("sales"), wakes);
+        let absolute = std::path::absolute("sales").expect("a working folder");
+        assert_eq!(route.translate(&absolute.join("r1.csv")), Some(PathBuf::from("sales/r1.csv")));
+        assert_eq!(route.translate(&absolute.join("deeper/r1.csv")), None);
+        assert_eq!(route.translate(Path::new("/elsewhere/r1.csv")), None);
     }
 }

@@ -227,6 +227,8 @@ pub struct Writer {
     board: Arc<Board>,
     kept: VecDeque<Command>,
     broken: bool,
+    /// [`Command::Stop`] came in the middle of a group.
+    stopping: bool,
     unsynced_since: Option<Instant>,
     commits_since_checkpoint: u32,
     lines_since_checkpoint: u64,
@@ -307,6 +309,7 @@ impl Writer {
             board,
             kept: VecDeque::new(),
             broken: false,
+            stopping: false,
             unsynced_since: None,
             commits_since_checkpoint: 0,
             lines_since_checkpoint: 0,
@@ -336,19 +339,16 @@ impl Writer {
 
     /// Waits for something to do.
     fn gather(&mut self, commands: &Receiver<Command>) -> Group {
+        if self.stopping {
+            return self.last_group(commands);
+        }
         let acks_since = Instant::now();
         let mut group = VecDeque::new();
         loop {
             let acks_wait = (!self.kept.is_empty()).then(|| ACK_WAIT_MAX.saturating_sub(acks_since.elapsed()));
             let wait = acks_wait.unwrap_or_else(|| self.idle_wait());
             match commands.recv_timeout(wait) {
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                    group.append(&mut self.kept);
-                    if !group.is_empty() {
-                        self.group(group, commands);
-                    }
-                    return Group::Stop;
-                }
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return self.last_group(commands),
                 Ok(command) if self.may_wait(&command) => self.kept.push_back(command),
                 Ok(command) => {
                     group.append(&mut self.kept);
@@ -364,6 +364,14 @@ impl Writer {
                 }
             }
         }
+    }
+
+    fn last_group(&mut self, commands: &Receiver<Command>) -> Group {
+        let kept = std::mem::take(&mut self.kept);
+        if !kept.is_empty() {
+            self.group(kept, commands);
+        }
+        Group::Stop
     }
 
     /// A plain acknowledgement with nothing waiting behind it can share the commit of the next sale.
@@ -479,7 +487,7 @@ impl Writer {
             match next {
                 None => break,
                 Some(Command::Stop) => {
-                    self.kept.push_back(Command::Stop);
+                    self.stopping = true;
                     break;
                 }
                 Some(command) => more = self.apply_one(command, applied)?,
@@ -594,7 +602,7 @@ impl Writer {
                 Ok(false)
             }
             Command::Stop => {
-                self.kept.push_back(Command::Stop);
+                self.stopping = true;
                 Ok(false)
             }
         }

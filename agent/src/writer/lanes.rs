@@ -244,11 +244,8 @@ impl Writer {
                 let work = match action {
                     Action::Send(batch) => {
                         let Some((key, body)) = runtime.frozen.get(&batch).cloned() else { continue };
-                        let key = if sabotage::breaks(Rule::FreshKeyOnRetry) {
-                            IdempotencyKey::new(format!("{key}-{}", getrandom::u32().unwrap_or(0)))
-                        } else {
-                            key
-                        };
+                        let (key, body) =
+                            if sabotage::breaks(Rule::FreshKeyOnRetry) { under_fresh_key(&key, &body) } else { (key, body) };
                         runtime.under_way.insert(batch);
                         Work::Send { lane: index, batch, key, body }
                     }
@@ -529,6 +526,14 @@ fn batch_key(epoch: &str, lane: usize, batch: BatchId, remade: i64) -> Idempoten
         let _infallible = write!(text, "{byte:02x}");
     }
     IdempotencyKey::new(text)
+}
+
+/// The broken rule of a control build: the same change under a key that the platform has not seen.
+fn under_fresh_key(key: &IdempotencyKey, body: &[u8]) -> (IdempotencyKey, Arc<[u8]>) {
+    let kept: String = key.as_str().chars().take(28).collect();
+    let fresh = format!("{kept}{:08x}", getrandom::u32().unwrap_or(0));
+    let body = String::from_utf8_lossy(body).replace(key.as_str(), &fresh);
+    (IdempotencyKey::new(fresh), Arc::from(body.into_bytes()))
 }
 
 fn log_answer(lane: &str, batch: BatchId, answer: &Answer) {

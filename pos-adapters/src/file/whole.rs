@@ -141,7 +141,9 @@ impl Wholes {
             let wanted = changed
                 .iter()
                 .filter(|path| scan::is_wanted(&self.plan.path, path));
-            found.extend(wanted.filter_map(|path| {
+            // New files that come all the time must not keep those that have settled from being read.
+            let settling = self.settling.keys().filter(|path| !changed.contains(path));
+            found.extend(wanted.chain(settling).filter_map(|path| {
                 std::fs::metadata(path)
                     .ok()
                     .filter(std::fs::Metadata::is_file)

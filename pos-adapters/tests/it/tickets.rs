@@ -55,3 +55,17 @@ fn a_half_delivered_file_waits_or_is_held() {
         ("1: A -2", 0)
     );
 }
+
+#[test]
+fn new_files_all_the_time_do_not_keep_settled_ones_waiting() {
+    let mut bench = Bench::new("out", TICKETS);
+    std::fs::create_dir(bench.path("out")).unwrap();
+    for n in 0..10 {
+        let name = format!("out/{n}.json");
+        bench.write(&name, format!("{{\"id\":{n},\"lines\":[{{\"sku\":\"A\",\"n\":1}}]}}"));
+        // An event names the new file only.
+        bench.try_drain(&[bench.path(&name)]).unwrap();
+        bench.wait(1);
+    }
+    assert!(bench.tickets.len() >= 7, "{}", bench.summary());
+}

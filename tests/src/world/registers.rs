@@ -98,7 +98,8 @@ impl Registers {
         Till::open(self.tills.first().context("there is no register")?.clone())
     }
 
-    /// Sets all to work, each selling this often.
+    /// Sets all to work, each selling this often. Once only: a register that opens again gives its ticket numbers
+    /// again, as no honest till does.
     #[must_use]
     pub fn open(&self, every: Duration) -> Selling {
         let stop = Arc::new(AtomicBool::new(false));

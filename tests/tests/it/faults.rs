@@ -43,7 +43,7 @@ async fn faults_on_look_ups_and_read_backs_are_harmless() {
         world.receiver.fault(FaultRule { count: Some(3), ..FaultRule::some(fault, 300).on(On::Read) });
     }
     let agent = world.setup.start().unwrap();
-    sell(&world).await;
+    sell(&world, || true).await;
     must_be_exact(&world, agent).await;
 }
 
@@ -91,17 +91,14 @@ async fn one(fault: Fault, world: World) {
     let name = fault.name();
     world.receiver.fault(FaultRule::some(fault.clone(), 200));
     let agent = world.setup.start().unwrap();
-    sell(&world).await;
-    // A fault that has not happened has proven nothing: keep trading until it has.
-    let selling = world.registers.open(Duration::from_millis(30));
-    until(&format!("{fault:?} happens"), LONG, || Ok(world.receiver.fired(name) >= 2)).await.unwrap();
-    selling.close().unwrap();
+    // A fault that has not happened has proven nothing: sell until it has.
+    sell(&world, || world.receiver.fired(name) >= 2).await;
     let outcome = world.finish(agent, LONG).await.unwrap();
     assert!(outcome.is_exact(), "{fault:?}: {}\n{}", outcome.complaint(), world.setup.log_text());
 }
 
-async fn sell(world: &World) {
+async fn sell(world: &World, enough: impl Fn() -> bool) {
     let selling = world.registers.open(Duration::from_millis(8));
-    until("tickets are sold", LONG, || Ok(selling.tickets() >= TICKETS)).await.unwrap();
+    until("tickets are sold and faults happen", LONG, || Ok(selling.tickets() >= TICKETS && enough())).await.unwrap();
     selling.close().unwrap();
 }

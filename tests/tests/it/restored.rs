@@ -18,7 +18,7 @@ async fn a_damaged_database_is_rebuilt_from_the_backup_and_settled_by_absolute_w
     let world = plain_shop(folder.path(), &skus(8)).await;
     let mut till = world.registers.first().unwrap();
     let mut agent = world.setup.start().unwrap();
-    sell(&mut till, 20);
+    sell_one_of_each(&mut till, 8);
     must_drain(&world, &mut agent).await;
     back_up(&world);
     sell(&mut till, 20);
@@ -45,7 +45,7 @@ async fn a_backup_restored_by_hand_sends_nothing_again() {
     let world = plain_shop(folder.path(), &skus(8)).await;
     let mut till = world.registers.first().unwrap();
     let mut agent = world.setup.start().unwrap();
-    sell(&mut till, 20);
+    sell_one_of_each(&mut till, 8);
     must_drain(&world, &mut agent).await;
     let copy = folder.path().join("copy.db");
     let made = world.setup.command(&["backup", "--output", &copy.display().to_string()]).unwrap();
@@ -109,6 +109,13 @@ async fn a_damaged_database_without_a_backup_sends_nothing_again() {
 fn sell(till: &mut Till, tickets: u32) {
     for _ in 0..tickets {
         till.ring_up().unwrap();
+    }
+}
+
+/// So that the backup knows them all.
+fn sell_one_of_each(till: &mut Till, articles: usize) {
+    for sku in skus(articles) {
+        till.sell(&[(&sku, ONE)]).unwrap();
     }
 }
 

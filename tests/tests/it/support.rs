@@ -10,7 +10,7 @@ use system_tests::shop::ShopSettings;
 use system_tests::world::{Agent, Receiver, Registers, World, until};
 
 /// Long past anything that a slow machine needs.
-pub(crate) const LONG: Duration = Duration::from_secs(120);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// The agent, built as the tests are, unless `TILLSYNC_TEST_AGENT` names another binary.
 pub(crate) fn agent() -> &'static Path {

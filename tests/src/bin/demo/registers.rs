@@ -14,6 +14,7 @@ use system_tests::till::{Format, Pattern, Printed, Till, TillSettings, printed};
 pub(crate) const SKUS: u64 = 48;
 /// Articles sold by weight.
 pub(crate) const WEIGHED_SKUS: u64 = 2;
+const WEIGHED: &str = "FRUIT-";
 /// Pieces of each article at the shop in the morning.
 pub(crate) const START_STOCK: i64 = 10_000;
 
@@ -22,12 +23,17 @@ pub(crate) fn all_skus() -> Vec<String> {
     pieces().into_iter().chain(weighed()).collect()
 }
 
+/// Sold by weight.
+pub(crate) fn is_weighed(sku: &str) -> bool {
+    sku.starts_with(WEIGHED)
+}
+
 fn pieces() -> Vec<String> {
     (0..SKUS).map(|number| format!("SKU-{number:05}")).collect()
 }
 
 fn weighed() -> Vec<String> {
-    (0..WEIGHED_SKUS).map(|number| format!("FRUIT-{number}")).collect()
+    (0..WEIGHED_SKUS).map(|number| format!("{WEIGHED}{number}")).collect()
 }
 
 /// Three registers that write in three ways.

@@ -10,6 +10,8 @@ use system_tests::oracle::{self, Latency, Report, Terms};
 use system_tests::shop::ShopStats;
 use system_tests::till::Printed;
 
+use crate::registers;
+
 /// When the shop was away.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Outage {
@@ -51,10 +53,11 @@ pub(crate) fn delays(printed: &[Printed], journal: &[JournalLine], outage: Optio
     (all, oracle::judge(&early, &arrived, &Terms::default()).latency)
 }
 
-/// One line for each ticket and article: what was taken back on the same ticket never travels, so it has no delay.
+/// One line for each ticket and article, without what has no delay of its own: what was taken back on the same ticket
+/// never travels, and a shop that counts whole units sees a weighed line only once the next unit is full.
 fn netted(printed: &[Printed]) -> Vec<Printed> {
     let mut sums: BTreeMap<(&str, &str, &str, i64), Printed> = BTreeMap::new();
-    for line in printed {
+    for line in printed.iter().filter(|line| !registers::is_weighed(&line.sku)) {
         let key = (line.register.as_str(), line.ticket.as_str(), line.sku.as_str(), line.at.mono_ns);
         sums.entry(key).and_modify(|sum| sum.delta += line.delta).or_insert_with(|| line.clone());
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use system_tests::kill_matrix::{Action, Case, Limits, cases, points, source_folder};
+use system_tests::kill_matrix::{Action, Case, Limits, Scenario, cases, points, source_folder};
 
 /// Kills the agent at every step, restarts it, and counts.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// Each point once with kill and once with a full disk
     #[arg(long)]
     quick: bool,
+    /// Let the shop take the changes in place of the door, with keys that it says were used for something else
+    #[arg(long)]
+    shop: bool,
     /// Longest that a case may take to bring everything to the shop
     #[arg(long, default_value_t = 40)]
     seconds: u64,
@@ -62,11 +65,15 @@ impl Arguments {
             anyhow::ensure!(known.contains(name), "there is no crash point `{name}`; there are {}", known.join(", "));
         }
         let wanted = if self.points.is_empty() { &known } else { &self.points };
-        Ok(if self.quick {
+        let mut plan = if self.quick {
             cases(wanted, &[Action::Kill, Action::DiskFull], &[1])
         } else {
             cases(wanted, &self.actions, &self.occurrences)
-        })
+        };
+        for case in plan.iter_mut().filter(|case| self.shop && case.scenario == Scenario::Door) {
+            case.scenario = Scenario::Conflicts;
+        }
+        Ok(plan)
     }
 
     fn work(&self) -> anyhow::Result<PathBuf> {
