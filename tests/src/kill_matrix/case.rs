@@ -119,7 +119,7 @@ impl Case {
     }
 
     async fn world(&self, binary: &Path, folder: &Path) -> anyhow::Result<World> {
-        let (skus, weighed) = articles();
+        let (skus, weighed) = self.articles();
         let all: Vec<String> = skus.iter().chain(&weighed).cloned().collect();
         let door = || Receiver::door(DoorSettings { seed: self.seed, ..DoorSettings::default() });
         let (receiver, registers) = match self.scenario {
@@ -138,6 +138,13 @@ impl Case {
             receiver.fault(FaultRule { count: Some(12), ..FaultRule::some(conflict, 600) });
         }
         World::new(binary, folder, receiver, registers)
+    }
+
+    /// Few articles meet again and again; many give a look-up after each ticket.
+    fn articles(&self) -> (Vec<String>, Vec<String>) {
+        let count = if self.scenario == Scenario::Shop { 400 } else { 24 };
+        let pieces = (0..count).map(article).collect();
+        (pieces, vec!["CHEESE".to_owned(), "HAM".to_owned()])
     }
 
     fn start(&self, world: &World) -> anyhow::Result<Agent> {
@@ -222,9 +229,8 @@ impl Case {
     }
 }
 
-fn articles() -> (Vec<String>, Vec<String>) {
-    let pieces = (0..24).map(|number| format!("SKU-{number:05}")).collect();
-    (pieces, vec!["CHEESE".to_owned(), "HAM".to_owned()])
+fn article(number: u32) -> String {
+    format!("SKU-{number:05}")
 }
 
 fn sell_many(till: &mut Till, tickets: u32) -> anyhow::Result<()> {
@@ -245,12 +251,11 @@ impl OnlineOrders {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let task = tokio::spawn(async move {
-            let (skus, _) = articles();
-            for sku in skus.iter().cycle() {
+            for number in (0..20).cycle() {
                 if stopped.load(Ordering::Relaxed) {
                     break;
                 }
-                shop.place_order(sku, 1);
+                shop.place_order(&article(number), 1);
                 tokio::time::sleep(SELL_EVERY * 3).await;
             }
         });
