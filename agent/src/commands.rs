@@ -76,7 +76,10 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 fn reader(config: &Config) -> anyhow::Result<rusqlite::Connection> {
     let path = StateFolder::shared(&config.state.path).database();
     anyhow::ensure!(path.exists(), "there is no database in `{}` yet: start the agent with `tillsync run` first", config.state.path.display());
-    Ok(db::open_reader(&path)?)
+    let conn = db::open_reader(&path)?;
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    anyhow::ensure!(version > 0, "the agent is just making its database: ask again in a moment");
+    Ok(conn)
 }
 
 fn count(config: &Config, out: &mut Output) -> anyhow::Result<u8> {

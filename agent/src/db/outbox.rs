@@ -294,6 +294,18 @@ pub fn set_carry(conn: &Connection, lane: i64, sku: SkuId, micros: i64) -> Resul
     Ok(())
 }
 
+/// The stored remainder of a SKU, in millionths; zero if there is none.
+///
+/// # Errors
+/// [`DbError::Step`].
+pub fn carry(conn: &Connection, lane: i64, sku: SkuId) -> Result<i64, DbError> {
+    use rusqlite::OptionalExtension;
+    conn.prepare_cached("SELECT micros FROM carry WHERE lane = ?1 AND sku = ?2")
+        .and_then(|mut statement| statement.query_row(params![lane, sku.0], |row| row.get(0)).optional())
+        .map(Option::unwrap_or_default)
+        .map_err(step("read a remainder"))
+}
+
 /// The remainders of a lane.
 ///
 /// # Errors

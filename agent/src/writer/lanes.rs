@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
-use sync_core::model::{BatchId, EntryId, IdempotencyKey, Quantity, Seq, Sku, SkuId};
+use sync_core::model::{BatchId, EntryId, IdempotencyKey, Quantity, Seq, Sku, SkuId, Timestamp};
 use sync_core::outbox::lane::{
     Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, ReadBackVerdict, Stage,
 };
@@ -194,19 +194,15 @@ impl Writer {
         let (id, now) = (self.next_batch, self.now());
         let key = batch_key(&self.epoch, index, id, 0);
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        if draft.uncertain && !runtime.traits.reads_back {
+            return self.bury_restored(index, &draft, now);
+        }
         for (sku, micros) in &draft.carries {
             db::outbox::set_carry(&self.conn, runtime.id, *sku, *micros)?;
         }
         if draft.is_silent(runtime.traits.whole_units) && !draft.uncertain {
             db::outbox::put_silent(&self.conn, runtime.id, id, &draft.items, now)?;
             self.board.delivered(index, draft.items.iter().map(|item| item.entry.lines).sum(), &[], now);
-            return Ok(());
-        }
-        if draft.uncertain && !runtime.traits.reads_back {
-            let message = "recorded again after a restored backup, and this platform cannot be asked whether it already has it: compare with the receiver, then retry or discard";
-            for item in &draft.items {
-                db::outbox::put_dead(&self.conn, runtime.id, &item.entry, "restored", message, now)?;
-            }
             return Ok(());
         }
         let stage = if draft.uncertain { Stage::ReadBack } else { Stage::Change };
@@ -218,6 +214,22 @@ impl Writer {
             runtime.frozen.insert(id, (row.key, Arc::from(body)));
         }
         runtime.lane.frozen(id, draft);
+        Ok(())
+    }
+
+    /// What may be in effect already on a platform that cannot be asked waits for a person. Nothing was written, so
+    /// the remainders stay as they are stored.
+    fn bury_restored(&mut self, index: usize, draft: &Draft, now: Timestamp) -> Result<(), DbError> {
+        const MESSAGE: &str = "recorded again after a restored backup, and this platform cannot be asked whether it already has it: compare with the receiver, then retry or discard";
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        for (sku, _) in &draft.carries {
+            let stored = db::outbox::carry(&self.conn, runtime.id, *sku)?;
+            runtime.lane.restore_carry(*sku, stored);
+        }
+        for item in &draft.items {
+            db::outbox::put_dead(&self.conn, runtime.id, &item.entry, "restored", MESSAGE, now)?;
+            self.board.died(index);
+        }
         Ok(())
     }
 

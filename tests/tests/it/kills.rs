@@ -14,7 +14,8 @@ async fn every_crash_point_is_hit_and_survives_a_kill() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 6)]
 async fn full_and_broken_disks_are_survived_where_something_is_stored() {
-    let points = ["before_commit", "after_commit", "movements_recorded", "cursor_saved", "batch_frozen", "batch_closed"];
+    let points =
+        ["before_commit", "after_commit", "movements_recorded", "cursor_saved", "batch_frozen", "batch_closed"];
     all_exact(cases(&points.map(str::to_owned), &[Action::DiskFull, Action::InputOutput], &[2])).await;
 }
 

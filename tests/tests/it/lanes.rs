@@ -133,7 +133,8 @@ async fn online_orders_meanwhile_leave_the_physical_number_right() {
         *sold.entry(line.sku).or_insert(Decimal::ZERO) += line.delta;
     }
     for (sku, sold) in sold {
-        let wanted = system_tests::world::START_STOCK + sold.floor_units() - handed_over.get(&sku).copied().unwrap_or(0);
+        let wanted =
+            system_tests::world::START_STOCK + sold.floor_units() - handed_over.get(&sku).copied().unwrap_or(0);
         assert_eq!(shop.level(&sku).unwrap().on_hand(), wanted, "{sku}");
     }
 }

@@ -52,7 +52,9 @@ async fn being_stopped_in_the_middle_of_sales_loses_nothing() {
     for round in 1..=6_u64 {
         let agent = world.setup.start().unwrap();
         let reached = selling.tickets() + 60;
-        until("sales go on", LONG, || Ok(selling.tickets() >= reached && world.receiver.requests() >= round)).await.unwrap();
+        until("sales go on", LONG, || Ok(selling.tickets() >= reached && world.receiver.requests() >= round))
+            .await
+            .unwrap();
         agent.terminate().await.unwrap_or_else(|error| panic!("round {round}: {error:#}"));
     }
     selling.close().unwrap();

@@ -32,7 +32,10 @@ async fn a_damaged_database_is_rebuilt_from_the_backup_and_settled_by_absolute_w
     must_say(&world, "was damaged").await;
     must_drain(&world, &mut agent).await;
     let arrivals = world.receiver.arrivals();
-    assert!(arrivals.len() > before && arrivals[before..].iter().all(|line| line.cause == Cause::Set), "no change is sent again");
+    assert!(
+        arrivals.len() > before && arrivals[before..].iter().all(|line| line.cause == Cause::Set),
+        "no change is sent again"
+    );
     assert!(set_aside(&world), "the damaged file is kept");
     must_say(&world, "has been read again").await;
     sell(&mut till, 5);

@@ -44,7 +44,9 @@ async fn an_edited_ticket_gives_the_difference_and_a_deleted_one_the_reverse() {
         (&["T1,1,A,2", "T2,1,A,1", "T2,2,A,1", "T3,1,B,4"], wanted(-4, -4)),
     ] {
         write_export(&path, rows);
-        until(&format!("{rows:?} arrives"), LONG, || Ok((sum(&world, "A"), sum(&world, "B")) == expected)).await.unwrap();
+        until(&format!("{rows:?} arrives"), LONG, || Ok((sum(&world, "A"), sum(&world, "B")) == expected))
+            .await
+            .unwrap();
     }
     agent.terminate().await.unwrap();
     assert!(world.setup.audit().unwrap().conserved);
@@ -64,7 +66,9 @@ fn write_export(path: &Path, rows: &[&str]) {
     for row in rows {
         let cells: Vec<&str> = row.split(',').collect();
         let (ticket, line, sku, quantity) = (cells[0], cells[1], cells[2], cells[3]);
-        text.push_str(&format!("{ticket},R1,{line},2026-03-01T10:00:0{line}Z,completed,sale,{sku},\"Article, {sku}\",{quantity},2.50\r\n"));
+        text.push_str(&format!(
+            "{ticket},R1,{line},2026-03-01T10:00:0{line}Z,completed,sale,{sku},\"Article, {sku}\",{quantity},2.50\r\n"
+        ));
     }
     let beside = path.with_extension("part");
     fs::write(&beside, text).unwrap();

@@ -19,7 +19,17 @@ pub(crate) fn control() -> anyhow::Result<PathBuf> {
     say("Building the agent (negative controls)");
     let folder = target()?.join("controls");
     let text = folder.display().to_string();
-    cargo(&["build", "--package", "tillsync", "--bin", "tillsync", "--features", "negative-controls", "--target-dir", &text])?;
+    cargo(&[
+        "build",
+        "--package",
+        "tillsync",
+        "--bin",
+        "tillsync",
+        "--features",
+        "negative-controls",
+        "--target-dir",
+        &text,
+    ])?;
     Ok(program(&folder, "debug"))
 }
 

@@ -64,7 +64,13 @@ struct Row {
     doubled: bool,
 }
 
-async fn all(plan: Vec<Case>, binary: PathBuf, work: &Path, limits: Limits, parallel: usize) -> anyhow::Result<Vec<Row>> {
+async fn all(
+    plan: Vec<Case>,
+    binary: PathBuf,
+    work: &Path,
+    limits: Limits,
+    parallel: usize,
+) -> anyhow::Result<Vec<Row>> {
     let places = Arc::new(Semaphore::new(parallel.max(1)));
     let mut running = Vec::new();
     for (number, case) in plan.into_iter().enumerate() {
