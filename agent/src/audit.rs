@@ -104,7 +104,8 @@ pub fn audit(conn: &mut Connection, progress: &mut dyn FnMut(u64, u64)) -> Resul
     for (id, name, since) in lanes(&view)? {
         report.lanes.push(lane(&view, id, name, since, &codes)?);
     }
-    report.conserved = report.ledger_imbalances.is_empty() && report.lanes.iter().all(|lane| lane.imbalances.is_empty());
+    report.conserved =
+        report.ledger_imbalances.is_empty() && report.lanes.iter().all(|lane| lane.imbalances.is_empty());
     Ok(report)
 }
 
@@ -119,8 +120,11 @@ fn transactions(
     let mut statement = view.prepare("SELECT key, status, lines FROM txn").map_err(step("read transactions"))?;
     let mut rows = statement.query([]).map_err(step("read transactions"))?;
     while let Some(row) = rows.next().map_err(step("read transactions"))? {
-        let (key, status, text): (String, String, String) =
-            (row.get(0).map_err(step("read transactions"))?, row.get(1).map_err(step("read transactions"))?, row.get(2).map_err(step("read transactions"))?);
+        let (key, status, text): (String, String, String) = (
+            row.get(0).map_err(step("read transactions"))?,
+            row.get(1).map_err(step("read transactions"))?,
+            row.get(2).map_err(step("read transactions"))?,
+        );
         let bad = |detail: String| DbError::Row { what: format!("transaction {key}"), detail };
         let status = db::ledger::status_from(&status).ok_or_else(|| bad(format!("unknown status `{status}`")))?;
         let lines = db::ledger::read_lines(&text).map_err(bad)?;
@@ -151,13 +155,22 @@ fn id_of(ids: &BTreeMap<&str, SkuId>, sku: &Sku) -> Option<SkuId> {
     ids.get(sku.as_str()).copied()
 }
 
-fn lane(view: &Connection, id: i64, name: String, since: i64, codes: &BTreeMap<SkuId, String>) -> Result<LaneReport, DbError> {
+fn lane(
+    view: &Connection,
+    id: i64,
+    name: String,
+    since: i64,
+    codes: &BTreeMap<SkuId, String>,
+) -> Result<LaneReport, DbError> {
     let recorded = account(view, &format!("SELECT sku, lines, delta FROM movement WHERE seq > {since}"))?;
     let waiting = account(view, &format!("SELECT sku, lines, delta FROM pending WHERE lane = {id}"))?;
-    let dead = account(view, &format!("SELECT sku, lines, delta FROM dead_letter WHERE lane = {id} AND state = 'open'"))?;
-    let discarded = account(view, &format!("SELECT sku, lines, delta FROM dead_letter WHERE lane = {id} AND state = 'discarded'"))?;
+    let dead =
+        account(view, &format!("SELECT sku, lines, delta FROM dead_letter WHERE lane = {id} AND state = 'open'"))?;
+    let discarded =
+        account(view, &format!("SELECT sku, lines, delta FROM dead_letter WHERE lane = {id} AND state = 'discarded'"))?;
     let in_flight = batches(view, &format!("SELECT id, items FROM batch WHERE lane = {id}"))?;
-    let mut delivered = batches(view, &format!("SELECT id, items FROM sent WHERE lane = {id} AND outcome <> 'reopened'"))?;
+    let mut delivered =
+        batches(view, &format!("SELECT id, items FROM sent WHERE lane = {id} AND outcome <> 'reopened'"))?;
     delivered.add_all(&account(view, &format!("SELECT sku, lines, delta FROM pruned WHERE lane = {id}"))?);
     Ok(LaneReport {
         name,
@@ -199,7 +212,9 @@ fn account(view: &Connection, sql: &str) -> Result<Account, DbError> {
 fn batches(view: &Connection, sql: &str) -> Result<Account, DbError> {
     let mut account = Account::default();
     let mut statement = view.prepare(sql).map_err(step("count batches"))?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).map_err(step("count batches"))?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
+        .map_err(step("count batches"))?;
     for row in rows {
         let (id, items) = row.map_err(step("count batches"))?;
         for item in db::outbox::read_items(id, &items)? {
@@ -211,7 +226,8 @@ fn batches(view: &Connection, sql: &str) -> Result<Account, DbError> {
 
 fn lanes(view: &Connection) -> Result<Vec<(i64, String, i64)>, DbError> {
     let mut statement = view.prepare("SELECT id, name, since FROM lane ORDER BY id").map_err(step("read lanes"))?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(step("read lanes"))?;
+    let rows =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(step("read lanes"))?;
     rows.collect::<Result<_, _>>().map_err(step("read lanes"))
 }
 

@@ -83,11 +83,7 @@ impl Common {
 }
 
 const fn default_config_path() -> &'static str {
-    if cfg!(windows) {
-        r"C:\ProgramData\Tillsync\agent.toml"
-    } else {
-        "/etc/tillsync/agent.toml"
-    }
+    if cfg!(windows) { r"C:\ProgramData\Tillsync\agent.toml" } else { "/etc/tillsync/agent.toml" }
 }
 
 /// What to do.
@@ -128,9 +124,7 @@ pub enum Command {
         action: Option<QuarantineAction>,
     },
     /// Which item of a platform each SKU is.
-    #[command(
-        after_help = "Examples:\n  tillsync mapping list\n  tillsync mapping forget 00123    look it up again"
-    )]
+    #[command(after_help = "Examples:\n  tillsync mapping list\n  tillsync mapping forget 00123    look it up again")]
     Mapping {
         /// What to do; `list` if left out.
         #[command(subcommand)]
@@ -169,9 +163,7 @@ pub enum Command {
     /// Print the JSON Schema of the configuration, for editors.
     ConfigSchema,
     /// Print the completions of a shell.
-    #[command(
-        after_help = "Example:\n  tillsync completions bash > /etc/bash_completion.d/tillsync"
-    )]
+    #[command(after_help = "Example:\n  tillsync completions bash > /etc/bash_completion.d/tillsync")]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -182,10 +174,7 @@ impl Command {
     /// Does it work without a configuration?
     #[must_use]
     pub const fn needs_config(&self) -> bool {
-        !matches!(
-            self,
-            Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. }
-        )
+        !matches!(self, Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. })
     }
 }
 
@@ -304,9 +293,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         }
         Command::MaskConfig => match config::masked(&cli.common.config) {
             Ok(text) => {
-                out.answer(&serde_json::json!({ "config": text }), |out| {
-                    out.bytes(text.as_bytes())
-                })?;
+                out.answer(&serde_json::json!({ "config": text }), |out| out.bytes(text.as_bytes()))?;
                 Ok(Some(exit::OK))
             }
             Err(faults) => {

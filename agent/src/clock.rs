@@ -64,7 +64,9 @@ impl Clock {
         let now = self.now();
         let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if now.plus(BACKWARD_TOLERANCE) < state.floor {
-            Some("the computer's clock is behind the last recorded sale: set the date and time, or wait for network time")
+            Some(
+                "the computer's clock is behind the last recorded sale: set the date and time, or wait for network time",
+            )
         } else if state.behind {
             Some("the computer's clock was set back: check the date and time")
         } else {

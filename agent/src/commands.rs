@@ -46,9 +46,11 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Mapping { action } => lists::mapping(&config, action.as_ref(), out),
         Command::Backup { output } => copy(&config, output.as_deref(), out),
         Command::Restore { from } => restore(&config, from, out),
-        Command::Diag { .. } | Command::Reconcile { .. } | Command::MaskConfig | Command::ConfigSchema | Command::Completions { .. } => {
-            Ok(exit::USAGE)
-        }
+        Command::Diag { .. }
+        | Command::Reconcile { .. }
+        | Command::MaskConfig
+        | Command::ConfigSchema
+        | Command::Completions { .. } => Ok(exit::USAGE),
     }
 }
 
@@ -75,7 +77,11 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 fn reader(config: &Config) -> anyhow::Result<rusqlite::Connection> {
     let path = StateFolder::shared(&config.state.path).database();
-    anyhow::ensure!(path.exists(), "there is no database in `{}` yet: start the agent with `tillsync run` first", config.state.path.display());
+    anyhow::ensure!(
+        path.exists(),
+        "there is no database in `{}` yet: start the agent with `tillsync run` first",
+        config.state.path.display()
+    );
     let conn = db::open_reader(&path)?;
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     anyhow::ensure!(version > 0, "the agent is just making its database: ask again in a moment");
@@ -99,17 +105,22 @@ fn count(config: &Config, out: &mut Output) -> anyhow::Result<u8> {
             report.ignored_lines.values().sum::<u64>(),
             report.quarantined_records
         ))?;
-        let right = ["recorded", "delivered", "in flight", "waiting", "dead letters", "discarded"].map(|name| (name, Align::Right));
+        let right = ["recorded", "delivered", "in flight", "waiting", "dead letters", "discarded"]
+            .map(|name| (name, Align::Right));
         let mut columns = vec![("lane", Align::Left)];
         columns.extend(right);
         let mut table = Table::new(&columns);
         for lane in &report.lanes {
-            let counts = [lane.recorded, lane.delivered, lane.in_flight, lane.waiting, lane.dead_letters, lane.discarded];
+            let counts =
+                [lane.recorded, lane.delivered, lane.in_flight, lane.waiting, lane.dead_letters, lane.discarded];
             table.row(std::iter::once(lane.name.clone()).chain(counts.map(|count| count.to_string())));
         }
         out.table(&table)?;
         for found in report.ledger_imbalances.iter().chain(report.lanes.iter().flat_map(|lane| &lane.imbalances)) {
-            out.line(&out.paint(Tone::Bad, &format!("SKU {}: {} lines, {} units do not add up", found.sku, found.lines, found.quantity)))?;
+            out.line(&out.paint(
+                Tone::Bad,
+                &format!("SKU {}: {} lines, {} units do not add up", found.sku, found.lines, found.quantity),
+            ))?;
         }
         let (tone, text) = if report.conserved {
             (Tone::Good, "Conserved: every line is in exactly one place.")
@@ -132,14 +143,17 @@ fn copy(config: &Config, output: Option<&Path>, out: &mut Output) -> anyhow::Res
         progress.set(all.saturating_sub(left));
     })?;
     progress.finish();
-    out.answer(&serde_json::json!({ "backup": target }), |out| out.line(&format!("Backup made and checked: {}", target.display())))?;
+    out.answer(&serde_json::json!({ "backup": target }), |out| {
+        out.line(&format!("Backup made and checked: {}", target.display()))
+    })?;
     Ok(exit::OK)
 }
 
 fn restore(config: &Config, from: &Path, out: &mut Output) -> anyhow::Result<u8> {
     let folder = StateFolder::lock(&config.state.path)?;
     let stamp: String = rfc3339(Clock::default().now()).chars().filter(char::is_ascii_digit).take(14).collect();
-    let aside = recovery::restore(&folder, from, &stamp).with_context(|| format!("cannot restore `{}`", from.display()))?;
+    let aside =
+        recovery::restore(&folder, from, &stamp).with_context(|| format!("cannot restore `{}`", from.display()))?;
     let answer = serde_json::json!({ "restored": from, "set_aside": aside });
     out.answer(&answer, |out| {
         out.line(&format!("Restored from {}.", from.display()))?;

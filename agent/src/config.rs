@@ -140,10 +140,7 @@ impl PlatformConfig {
         match self {
             Self::Shopify(shopify) => match &shopify.auth {
                 ShopifyAuth::Token(token) => vec![("token".to_owned(), token)],
-                ShopifyAuth::ClientCredentials {
-                    client_id,
-                    client_secret,
-                } => client_id
+                ShopifyAuth::ClientCredentials { client_id, client_secret } => client_id
                     .secret()
                     .map(|id| ("client_id".to_owned(), id))
                     .into_iter()
@@ -154,11 +151,11 @@ impl PlatformConfig {
                 .secret
                 .iter()
                 .map(|secret| ("secret".to_owned(), secret))
-                .chain(http.headers.iter().filter_map(|(name, value)| {
-                    value
-                        .secret()
-                        .map(|secret| (format!("headers.{name}"), secret))
-                }))
+                .chain(
+                    http.headers
+                        .iter()
+                        .filter_map(|(name, value)| value.secret().map(|secret| (format!("headers.{name}"), secret))),
+                )
                 .collect(),
         }
     }
@@ -314,20 +311,10 @@ pub fn load(path: &Path) -> Result<Config, ConfigFaults> {
 /// One fault that names the file.
 pub fn text_of(path: &Path) -> Result<String, ConfigFaults> {
     let refused = |what: String, hint: &str| {
-        ConfigFaults::of_file(
-            path,
-            FaultCode::Unreadable,
-            format!("cannot read the configuration: {what}"),
-            hint,
-        )
+        ConfigFaults::of_file(path, FaultCode::Unreadable, format!("cannot read the configuration: {what}"), hint)
     };
     let length = std::fs::metadata(path)
-        .map_err(|error| {
-            refused(
-                error.to_string(),
-                "give the file with --config FILE or TILLSYNC_CONFIG",
-            )
-        })?
+        .map_err(|error| refused(error.to_string(), "give the file with --config FILE or TILLSYNC_CONFIG"))?
         .len();
     if length > CONFIG_BYTES_MAX {
         return Err(refused(
@@ -335,22 +322,11 @@ pub fn text_of(path: &Path) -> Result<String, ConfigFaults> {
             "this is not a configuration file",
         ));
     }
-    let bytes = std::fs::read(path).map_err(|error| {
-        refused(
-            error.to_string(),
-            "let the user that runs tillsync read the file",
-        )
-    })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        refused(
-            format!("not UTF-8 ({})", error.utf8_error()),
-            "save the file as UTF-8",
-        )
-    })?;
-    Ok(text
-        .strip_prefix('\u{feff}')
-        .map(str::to_owned)
-        .unwrap_or(text))
+    let bytes = std::fs::read(path)
+        .map_err(|error| refused(error.to_string(), "let the user that runs tillsync read the file"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| refused(format!("not UTF-8 ({})", error.utf8_error()), "save the file as UTF-8"))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Checks `text` as if it stood in `origin`.

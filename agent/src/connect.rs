@@ -9,11 +9,13 @@ use pos_adapters::file::FileSource;
 use sync_core::retry::RetryLimits;
 
 use crate::clock::Clock;
-use crate::config::{Config, HttpConfig, MatchBy, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig};
+use crate::config::{
+    Config, HttpConfig, MatchBy, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig,
+};
+use crate::platform::Platform;
 use crate::platform::http::{HeaderText, Http, HttpSettings};
 use crate::platform::shopify::{self, Shopify, ShopifySettings};
 use crate::platform::transport::{self, TransportSettings, WallClock};
-use crate::platform::Platform;
 use crate::writer::{LaneSpec, SourceSpec};
 
 /// Installs the TLS provider of the process. Must come before any client is built.
@@ -37,7 +39,8 @@ pub fn lanes(config: &Config, clock: &Arc<Clock>) -> anyhow::Result<Vec<LaneSpec
             Ok(LaneSpec {
                 name: platform.name().to_string(),
                 kind: platform.kind(),
-                platform: connect(platform, config, &http, clock).with_context(|| format!("cannot set up platform `{}`", platform.name()))?,
+                platform: connect(platform, config, &http, clock)
+                    .with_context(|| format!("cannot set up platform `{}`", platform.name()))?,
                 look_up_retry,
                 retry: RetryLimits::default(),
                 probe: RetryLimits { first: Duration::from_secs(10), max: Duration::from_secs(120) },
@@ -46,7 +49,12 @@ pub fn lanes(config: &Config, clock: &Arc<Clock>) -> anyhow::Result<Vec<LaneSpec
         .collect()
 }
 
-fn connect(platform: &PlatformConfig, config: &Config, http: &reqwest::Client, clock: &Arc<Clock>) -> anyhow::Result<Arc<dyn Platform>> {
+fn connect(
+    platform: &PlatformConfig,
+    config: &Config,
+    http: &reqwest::Client,
+    clock: &Arc<Clock>,
+) -> anyhow::Result<Arc<dyn Platform>> {
     let clock = Arc::clone(clock);
     let wall: WallClock = Arc::new(move || clock.now());
     Ok(match platform {
@@ -107,7 +115,8 @@ pub fn source(source: &SourceConfig, config: &Config) -> anyhow::Result<Box<dyn 
     match source {
         SourceConfig::File(settings) => {
             let reader = FileSource::new(settings.clone(), config.store.timezone.clone()).map_err(|faults| {
-                let list: Vec<String> = faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
+                let list: Vec<String> =
+                    faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
                 anyhow::anyhow!("source `{}`: {}", settings.name, list.join("; "))
             })?;
             Ok(Box::new(reader))
@@ -121,10 +130,9 @@ pub fn source_specs(config: &Config) -> Vec<SourceSpec> {
         .sources
         .iter()
         .map(|source| match source {
-            SourceConfig::File(settings) => SourceSpec {
-                name: settings.name.clone(),
-                vanish_limit_percent: percent(settings.vanish_limit),
-            },
+            SourceConfig::File(settings) => {
+                SourceSpec { name: settings.name.clone(), vanish_limit_percent: percent(settings.vanish_limit) }
+            }
         })
         .collect()
 }
@@ -133,5 +141,7 @@ pub fn source_specs(config: &Config) -> Vec<SourceSpec> {
 #[expect(clippy::float_arithmetic, reason = "a share of a count of transactions, never of stock or money")]
 fn percent(share: Option<f64>) -> usize {
     const DEFAULT: usize = 20;
-    share.map_or(DEFAULT, |share| (0..=100_u8).take_while(|percent| f64::from(*percent) <= share * 100.0 + 0.5).count().saturating_sub(1))
+    share.map_or(DEFAULT, |share| {
+        (0..=100_u8).take_while(|percent| f64::from(*percent) <= share * 100.0 + 0.5).count().saturating_sub(1)
+    })
 }

@@ -117,7 +117,9 @@ impl DbError {
             Self::Folder { .. } => "check that the folder exists and that the service may write to it",
             Self::Locked { .. } => "two agents on one folder would count sales twice; only one may run",
             Self::Open { .. } => "check the permissions of the state folder",
-            Self::Damaged { .. } => "the file is set aside and rebuilt from the newest good backup; keep the set-aside copy",
+            Self::Damaged { .. } => {
+                "the file is set aside and rebuilt from the newest good backup; keep the set-aside copy"
+            }
             Self::TooNew { .. } => "going back to an older version needs a backup from before the update",
             Self::Step { .. } | Self::Io { .. } if self.is_disk_full() => {
                 "free some disk space; nothing is lost, reading goes on by itself"
@@ -132,7 +134,12 @@ impl DbError {
         match self {
             Self::Step { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
             Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
-            Self::Folder { .. } | Self::Locked { .. } | Self::Open { .. } | Self::Damaged { .. } | Self::TooNew { .. } | Self::Row { .. } => false,
+            Self::Folder { .. }
+            | Self::Locked { .. }
+            | Self::Open { .. }
+            | Self::Damaged { .. }
+            | Self::TooNew { .. }
+            | Self::Row { .. } => false,
         }
     }
 }
@@ -158,7 +165,12 @@ impl StateFolder {
         let folder = |source| DbError::Folder { path: path.to_owned(), source };
         std::fs::create_dir_all(path).map_err(folder)?;
         owner_only(path).map_err(folder)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(path.join("tillsync.lock")).map_err(folder)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("tillsync.lock"))
+            .map_err(folder)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock) }),
             Err(std::fs::TryLockError::WouldBlock) => Err(DbError::Locked { path: path.to_owned() }),
@@ -221,7 +233,8 @@ pub fn open_writer(path: &Path, cache_kib: i64) -> Result<Connection, DbError> {
 /// [`DbError::Open`].
 pub fn open_reader(path: &Path) -> Result<Connection, DbError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags).map_err(|source| DbError::Open { path: path.to_owned(), source })?;
+    let conn =
+        Connection::open_with_flags(path, flags).map_err(|source| DbError::Open { path: path.to_owned(), source })?;
     conn.busy_timeout(BUSY_TIMEOUT).map_err(|source| DbError::Open { path: path.to_owned(), source })?;
     Ok(conn)
 }
@@ -246,7 +259,8 @@ fn migrate(conn: &mut Connection, path: &Path) -> Result<(), DbError> {
     for (index, sql) in MIGRATIONS.iter().enumerate().skip(done) {
         let tx = conn.transaction().map_err(open)?;
         tx.execute_batch(sql).map_err(open)?;
-        tx.execute_batch(&format!("PRAGMA user_version = {}; PRAGMA application_id = {APPLICATION_ID}", index + 1)).map_err(open)?;
+        tx.execute_batch(&format!("PRAGMA user_version = {}; PRAGMA application_id = {APPLICATION_ID}", index + 1))
+            .map_err(open)?;
         tx.commit().map_err(open)?;
     }
     Ok(())
@@ -257,6 +271,7 @@ fn migrate(conn: &mut Connection, path: &Path) -> Result<(), DbError> {
 /// # Errors
 /// [`DbError::Damaged`] with what it found.
 pub fn quick_check(conn: &Connection, path: &Path) -> Result<(), DbError> {
-    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|source| opened(path, source))?;
+    let found: String =
+        conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|source| opened(path, source))?;
     if found == "ok" { Ok(()) } else { Err(DbError::Damaged { path: path.to_owned(), detail: found }) }
 }

@@ -84,11 +84,7 @@ pub struct DiagInput {
 /// The name of the bundle if none is given: `tillsync-diag-20260301T120000Z.tar.gz`.
 #[must_use]
 pub fn file_name(made_at: Timestamp) -> PathBuf {
-    let stamp: String = rfc3339::text(made_at)
-        .chars()
-        .take(19)
-        .filter(|c| c.is_ascii_alphanumeric())
-        .collect();
+    let stamp: String = rfc3339::text(made_at).chars().take(19).filter(|c| c.is_ascii_alphanumeric()).collect();
     PathBuf::from(format!("tillsync-diag-{stamp}Z.tar.gz"))
 }
 
@@ -111,28 +107,14 @@ pub fn files(input: &DiagInput) -> Vec<(String, String)> {
         files.push(("status.json".to_owned(), json));
     }
     for (name, text) in &input.facts {
-        let cut = text
-            .char_indices()
-            .map(|(at, _)| at)
-            .take_while(|at| *at <= FACT_BYTES_MAX)
-            .last()
-            .unwrap_or(0);
-        let kept = if text.len() > FACT_BYTES_MAX {
-            text.get(..cut).unwrap_or_default()
-        } else {
-            text
-        };
+        let cut = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= FACT_BYTES_MAX).last().unwrap_or(0);
+        let kept = if text.len() > FACT_BYTES_MAX { text.get(..cut).unwrap_or_default() } else { text };
         files.push((format!("{}.txt", plain_name(name)), kept.to_owned()));
     }
     if let Some(log) = &input.log {
-        files.push((
-            "log.txt".to_owned(),
-            telemetry::log_tail(log, LOG_BYTES_MAX),
-        ));
+        files.push(("log.txt".to_owned(), telemetry::log_tail(log, LOG_BYTES_MAX)));
     }
-    let secrets = config_text
-        .map(|text| secrets_of(&text))
-        .unwrap_or_default();
+    let secrets = config_text.map(|text| secrets_of(&text)).unwrap_or_default();
     for (_, text) in &mut files {
         *text = mask::scrub(&without(text, &secrets));
     }
@@ -150,9 +132,7 @@ pub fn pack(files: &[(String, String)], made_at: Timestamp) -> Result<Vec<u8>, D
         append(&mut archive, name, text.as_bytes(), seconds).map_err(DiagError::Pack)?;
     }
     // Two empty blocks end an archive.
-    archive
-        .write_all(&[0; 2 * BLOCK])
-        .map_err(DiagError::Pack)?;
+    archive.write_all(&[0; 2 * BLOCK]).map_err(DiagError::Pack)?;
     archive.finish().map_err(DiagError::Pack)
 }
 
@@ -166,64 +146,30 @@ pub fn write(path: &Path, input: &DiagInput) -> Result<(), DiagError> {
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .open(path)
-        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
-    written.map_err(|source| DiagError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    let written = options.open(path).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
+    written.map_err(|source| DiagError::Write { path: path.to_owned(), source })
 }
 
 fn plain_name(name: &str) -> String {
-    let plain: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '-' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .take(60)
-        .collect();
-    if plain.is_empty() {
-        "fact".to_owned()
-    } else {
-        plain
-    }
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).take(60).collect();
+    if plain.is_empty() { "fact".to_owned() } else { plain }
 }
 
 /// The values of all secrets that the text refers to, and those that stand in it by mistake; the longest first.
 fn secrets_of(config_text: &str) -> Vec<String> {
     let mut found = Vec::new();
     match config_text.parse::<toml::Table>() {
-        Ok(table) => collect(
-            &toml::Value::Table(table),
-            "",
-            true,
-            &reference::key_names(),
-            &mut found,
-        ),
+        Ok(table) => collect(&toml::Value::Table(table), "", true, &reference::key_names(), &mut found),
         // Not TOML: any text in quotes on a line that hides something may be a secret.
         Err(_) => {
-            for line in config_text
-                .lines()
-                .filter(|line| mask::mask_line(line, "") != **line)
-            {
-                found.extend(
-                    line.split(['"', '\''])
-                        .skip(1)
-                        .step_by(2)
-                        .map(str::to_owned),
-                );
+            for line in config_text.lines().filter(|line| mask::mask_line(line, "") != **line) {
+                found.extend(line.split(['"', '\'']).skip(1).step_by(2).map(str::to_owned));
             }
         }
     }
-    let bare: Vec<String> = found
-        .iter()
-        .filter_map(|secret| secret.strip_prefix("whsec_").map(str::to_owned))
-        .collect();
+    let bare: Vec<String> =
+        found.iter().filter_map(|secret| secret.strip_prefix("whsec_").map(str::to_owned)).collect();
     found.extend(bare);
     found.retain(|secret| secret.len() >= SECRET_LEN_MIN);
     found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -241,95 +187,53 @@ fn collect(
     match value {
         toml::Value::Table(table) => {
             for (key, value) in table {
-                collect(
-                    value,
-                    &format!("{path}.{key}"),
-                    known.contains(key),
-                    known,
-                    found,
-                );
+                collect(value, &format!("{path}.{key}"), known.contains(key), known, found);
             }
         }
-        toml::Value::Array(items) => items
-            .iter()
-            .for_each(|item| collect(item, path, known_key, known, found)),
+        toml::Value::Array(items) => items.iter().for_each(|item| collect(item, path, known_key, known, found)),
         toml::Value::String(text) => match SecretRef::parse(text) {
-            Ok(reference) => found.extend(
-                reference
-                    .read()
-                    .ok()
-                    .map(|secret| secret.expose().to_owned()),
-            ),
-            Err(_)
-                if mask::is_secret_path(path) || !(known_key || path.starts_with(".source.")) =>
-            {
+            Ok(reference) => found.extend(reference.read().ok().map(|secret| secret.expose().to_owned())),
+            Err(_) if mask::is_secret_path(path) || !(known_key || path.starts_with(".source.")) => {
                 found.push(text.clone())
             }
             Err(_) => {
                 // The password in an address.
-                let user_info = text
-                    .split_once("://")
-                    .and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
+                let user_info = text.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
                 found.extend(
-                    user_info
-                        .and_then(|(user, _)| user.split_once(':'))
-                        .map(|(_, password)| password.to_owned()),
+                    user_info.and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password.to_owned()),
                 );
             }
         },
-        toml::Value::Integer(_)
-        | toml::Value::Float(_)
-        | toml::Value::Boolean(_)
-        | toml::Value::Datetime(_) => {}
+        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => {}
     }
 }
 
 fn without(text: &str, secrets: &[String]) -> String {
-    secrets.iter().fold(text.to_owned(), |text, secret| {
-        text.replace(secret, mask::MASK)
-    })
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, mask::MASK))
 }
 
 fn system_facts(made_at: Timestamp) -> String {
     let first_line = |path: &str| {
-        std::fs::read_to_string(path)
-            .ok()
-            .and_then(|text| text.lines().next().map(str::to_owned))
-            .unwrap_or_default()
+        std::fs::read_to_string(path).ok().and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default()
     };
     let os = std::fs::read_to_string("/etc/os-release")
         .ok()
-        .and_then(|text| {
-            text.lines()
-                .find_map(|line| line.strip_prefix("PRETTY_NAME=").map(str::to_owned))
-        })
+        .and_then(|text| text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=").map(str::to_owned)))
         .unwrap_or_default();
     let processors = std::thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get);
     let facts = [
         ("made at", rfc3339::text(made_at)),
         ("tillsync", env!("CARGO_PKG_VERSION").to_owned()),
-        (
-            "system",
-            format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-        ),
+        ("system", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
         ("release", os.trim_matches('"').to_owned()),
         ("kernel", first_line("/proc/sys/kernel/osrelease")),
-        (
-            "machine",
-            first_line("/proc/device-tree/model")
-                .trim_end_matches('\0')
-                .to_owned(),
-        ),
+        ("machine", first_line("/proc/device-tree/model").trim_end_matches('\0').to_owned()),
         ("memory", first_line("/proc/meminfo")),
         ("load", first_line("/proc/loadavg")),
         ("uptime s", first_line("/proc/uptime")),
         ("processors", processors.to_string()),
     ];
-    facts
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| format!("{name}: {value}\n"))
-        .collect()
+    facts.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}: {value}\n")).collect()
 }
 
 const BLOCK: usize = 512;
@@ -352,19 +256,12 @@ fn append(out: &mut impl Write, name: &str, content: &[u8], seconds: u64) -> io:
     put(156, "0");
     put(257, "ustar\x0000");
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    for (place, byte) in header
-        .iter_mut()
-        .skip(148)
-        .zip(format!("{sum:06o}\0 ").bytes())
-    {
+    for (place, byte) in header.iter_mut().skip(148).zip(format!("{sum:06o}\0 ").bytes()) {
         *place = byte;
     }
     out.write_all(&header)?;
     out.write_all(content)?;
-    let padding = content
-        .len()
-        .next_multiple_of(BLOCK)
-        .saturating_sub(content.len());
+    let padding = content.len().next_multiple_of(BLOCK).saturating_sub(content.len());
     out.write_all(&vec![0; padding])
 }
 
@@ -410,10 +307,7 @@ mod tests {
             ),
         );
         let everything = PLANTED.join(" | ");
-        let log = write(
-            "t.log",
-            &format!("INFO sent with {everything}\nplain line\n{{\"token\":\"{REFERRED}\"}}\n"),
-        );
+        let log = write("t.log", &format!("INFO sent with {everything}\nplain line\n{{\"token\":\"{REFERRED}\"}}\n"));
         let mut status = crate::status::tests::snapshot();
         status.lanes[0].reason = Some(everything.clone());
         DiagInput {
@@ -433,16 +327,10 @@ mod tests {
             let path = folder.path().join("out.tar.gz");
             write(&path, &input).unwrap();
             let mut tar = Vec::new();
-            flate2::read::GzDecoder::new(std::fs::File::open(&path).unwrap())
-                .read_to_end(&mut tar)
-                .unwrap();
+            flate2::read::GzDecoder::new(std::fs::File::open(&path).unwrap()).read_to_end(&mut tar).unwrap();
             let text = String::from_utf8_lossy(&tar);
             assert!(text.contains("plain line") && text.contains("rows 5"));
-            let hidden = if broken.is_empty() {
-                &PLANTED[..]
-            } else {
-                &PLANTED[2..]
-            };
+            let hidden = if broken.is_empty() { &PLANTED[..] } else { &PLANTED[2..] };
             for secret in hidden {
                 // What stands unquoted in a file that is not TOML cannot be told from anything else.
                 if !broken.is_empty() && [MISSPELT, PASSWORD].contains(secret) {
@@ -457,21 +345,13 @@ mod tests {
     fn the_archive_is_made_of_whole_blocks_with_right_sums() {
         let bytes = pack(&[("a.txt".to_owned(), "x".repeat(513))], Timestamp(0)).unwrap();
         let mut tar = Vec::new();
-        flate2::read::GzDecoder::new(&bytes[..])
-            .read_to_end(&mut tar)
-            .unwrap();
+        flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut tar).unwrap();
         assert_eq!(tar.len(), BLOCK + 2 * BLOCK + 2 * BLOCK);
         let told = u32::from_str_radix(std::str::from_utf8(&tar[148..154]).unwrap(), 8).unwrap();
         let sum: u32 = tar[..BLOCK]
             .iter()
             .enumerate()
-            .map(|(at, b)| {
-                if (148..156).contains(&at) {
-                    32
-                } else {
-                    u32::from(*b)
-                }
-            })
+            .map(|(at, b)| if (148..156).contains(&at) { 32 } else { u32::from(*b) })
             .sum();
         assert_eq!(told, sum);
         assert_eq!(&tar[124..135], b"00000001001");
@@ -480,23 +360,13 @@ mod tests {
 
     #[test]
     fn a_missing_configuration_is_no_obstacle() {
-        let files = files(&DiagInput {
-            config: PathBuf::from("not-there.toml"),
-            ..DiagInput::default()
-        });
+        let files = files(&DiagInput { config: PathBuf::from("not-there.toml"), ..DiagInput::default() });
         assert!(files.iter().any(|(name, _)| name == "config-faults.txt"));
-        assert!(
-            files
-                .iter()
-                .any(|(name, text)| name == "system.txt" && text.contains("tillsync: "))
-        );
+        assert!(files.iter().any(|(name, text)| name == "system.txt" && text.contains("tillsync: ")));
     }
 
     #[test]
     fn the_name_carries_the_time() {
-        assert_eq!(
-            file_name(Timestamp(1_772_366_400_000_000)),
-            PathBuf::from("tillsync-diag-20260301T120000Z.tar.gz")
-        );
+        assert_eq!(file_name(Timestamp(1_772_366_400_000_000)), PathBuf::from("tillsync-diag-20260301T120000Z.tar.gz"));
     }
 }

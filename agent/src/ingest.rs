@@ -116,7 +116,14 @@ impl SourceThread {
         loop {
             if self.disk.is_short() {
                 let hint = "free some disk space; the POS keeps its files, and reading goes on by itself";
-                self.tell(&mut told, Some(("disk_nearly_full".to_owned(), "the disk of the state folder is nearly full; reading pauses".to_owned(), hint.to_owned())));
+                self.tell(
+                    &mut told,
+                    Some((
+                        "disk_nearly_full".to_owned(),
+                        "the disk of the state folder is nearly full; reading pauses".to_owned(),
+                        hint.to_owned(),
+                    )),
+                );
                 match self.next(FAULT_WAIT_MAX) {
                     Next::Look(mut paths) => changed.append(&mut paths),
                     ended @ (Next::Resume | Next::Stop) => return ended,
@@ -139,7 +146,12 @@ impl SourceThread {
                 }
                 Err(fault) => {
                     faults = faults.saturating_add(1);
-                    tracing::warn!(code = fault.code(), hint = fault.hint(), error = chain(&fault), "Cannot read a source; it is tried again");
+                    tracing::warn!(
+                        code = fault.code(),
+                        hint = fault.hint(),
+                        error = chain(&fault),
+                        "Cannot read a source; it is tried again"
+                    );
                     self.tell(&mut told, Some((fault.code().to_owned(), chain(&fault), fault.hint().to_owned())));
                     FAULT_WAIT_FIRST.saturating_mul(1 << faults.min(5)).min(FAULT_WAIT_MAX)
                 }

@@ -16,7 +16,12 @@ use crate::writer::{Command, Commands, Work};
 
 /// Runs until the writer drops its end or `stop` is cancelled; requests under way are given up then: their
 /// batches are stored and are sent again under the same key after the next start.
-pub async fn run(platforms: Vec<Arc<dyn Platform>>, mut work: UnboundedReceiver<Work>, commands: Commands, stop: CancellationToken) {
+pub async fn run(
+    platforms: Vec<Arc<dyn Platform>>,
+    mut work: UnboundedReceiver<Work>,
+    commands: Commands,
+    stop: CancellationToken,
+) {
     let tasks = TaskTracker::new();
     loop {
         let next = tokio::select! {
@@ -25,7 +30,10 @@ pub async fn run(platforms: Vec<Arc<dyn Platform>>, mut work: UnboundedReceiver<
         };
         let Some(next) = next else { break };
         let lane = match &next {
-            Work::Send { lane, .. } | Work::ReadBack { lane, .. } | Work::LookUp { lane, .. } | Work::Probe { lane } => *lane,
+            Work::Send { lane, .. }
+            | Work::ReadBack { lane, .. }
+            | Work::LookUp { lane, .. }
+            | Work::Probe { lane } => *lane,
         };
         let Some(platform) = platforms.get(lane).cloned() else { continue };
         let (commands, stop) = (commands.clone(), stop.clone());

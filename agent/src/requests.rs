@@ -35,14 +35,16 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
     let name = format!("{:016x}", getrandom::u64().unwrap_or(0));
     let (request, done) = (folder.join(format!("{name}.json")), folder.join(format!("{name}.done")));
     let temporary = folder.join(format!("{name}.part"));
-    std::fs::write(&temporary, serde_json::to_vec(action)?).with_context(|| format!("cannot write `{}`", temporary.display()))?;
+    std::fs::write(&temporary, serde_json::to_vec(action)?)
+        .with_context(|| format!("cannot write `{}`", temporary.display()))?;
     std::fs::rename(&temporary, &request).context("cannot put the request into place")?;
     let (_hold, wait) = std::sync::mpsc::channel::<()>();
     let asked = Instant::now();
     while asked.elapsed() < ANSWER_WAIT {
         if let Ok(text) = std::fs::read_to_string(&done) {
             std::fs::remove_file(&done).ok();
-            let answer: Result<String, String> = serde_json::from_str(&text).context("the agent's answer cannot be read")?;
+            let answer: Result<String, String> =
+                serde_json::from_str(&text).context("the agent's answer cannot be read")?;
             return answer.map_err(|refused| anyhow::anyhow!(refused));
         }
         let _timed_out = wait.recv_timeout(LOOK_AGAIN);
@@ -74,7 +76,10 @@ fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)
         let (reply, answer) = sync_channel(1);
         let rereads = match &action {
             Action::RereadSource { source } => Some(source.clone()),
-            Action::RetryEntry { .. } | Action::DiscardEntry { .. } | Action::DiscardQuarantined { .. } | Action::ForgetTarget { .. } => None,
+            Action::RetryEntry { .. }
+            | Action::DiscardEntry { .. }
+            | Action::DiscardQuarantined { .. }
+            | Action::ForgetTarget { .. } => None,
         };
         commands.send(Command::Admin(Request { action, reply })).map_err(|_| "the agent is stopping".to_owned())?;
         let done = answer.recv().map_err(|_| "the agent is stopping".to_owned())?;

@@ -14,8 +14,8 @@ use crate::cli::progress::{Progress, Unit};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::StateFolder;
-use crate::disk::Disk;
 use crate::db::recovery::{self, Opened};
+use crate::disk::Disk;
 use crate::ingest::{SourceThread, Wake};
 use crate::platform::Platform;
 use crate::status::StatusSnapshot;
@@ -62,11 +62,20 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
     let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
     note_recovery(&opened);
-    let writer = Writer::new(conn, folder.database(), Arc::clone(&clock), &connect::source_specs(config), lanes, work, Arc::clone(&board))?;
+    let writer = Writer::new(
+        conn,
+        folder.database(),
+        Arc::clone(&clock),
+        &connect::source_specs(config),
+        lanes,
+        work,
+        Arc::clone(&board),
+    )?;
     let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock, &disk)?;
 
     let snapshot: Arc<dyn Fn() -> StatusSnapshot + Send + Sync> = {
-        let (board, config, path, clock, disk) = (Arc::clone(&board), config.clone(), folder.path().to_owned(), Arc::clone(&clock), Arc::clone(&disk));
+        let (board, config, path, clock, disk) =
+            (Arc::clone(&board), config.clone(), folder.path().to_owned(), Arc::clone(&clock), Arc::clone(&disk));
         Arc::new(move || status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at))
     };
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
@@ -115,7 +124,15 @@ fn start(
     for (index, (source, name)) in readers.into_iter().zip(names).enumerate() {
         let (wake, wakes) = channel();
         watched.extend(source.watched().into_iter().map(|path| (path, wake.clone())));
-        let thread = SourceThread { index, source, wakes, wake: wake.clone(), commands: commands.clone(), clock: Arc::clone(clock), disk: Arc::clone(disk) };
+        let thread = SourceThread {
+            index,
+            source,
+            wakes,
+            wake: wake.clone(),
+            commands: commands.clone(),
+            clock: Arc::clone(clock),
+            disk: Arc::clone(disk),
+        };
         sources.push((name.clone(), wake, spawn("source", move || thread.run())?));
     }
     let mut helpers = Vec::new();
@@ -124,7 +141,8 @@ fn start(
     let asked = requests::folder(&state);
     std::fs::create_dir_all(&asked).with_context(|| format!("cannot make `{}`", asked.display()))?;
     watched.push((asked, wake.clone()));
-    let (to_writer, routes) = (commands.clone(), sources.iter().map(|(name, wake, _)| (name.clone(), wake.clone())).collect::<Vec<_>>());
+    let (to_writer, routes) =
+        (commands.clone(), sources.iter().map(|(name, wake, _)| (name.clone(), wake.clone())).collect::<Vec<_>>());
     helpers.push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes))?));
     let (wake, wakes) = channel();
     let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
@@ -133,7 +151,10 @@ fn start(
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(body).with_context(|| format!("cannot start the thread `{name}`"))
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .with_context(|| format!("cannot start the thread `{name}`"))
 }
 
 impl Parts {

@@ -128,9 +128,7 @@ impl SecretError {
             Self::File { .. } => "check the path and that the service's user may read it",
             Self::TooLarge { .. } => "point it at a file that holds nothing but the secret",
             Self::Blank { .. } => "write the secret into it",
-            Self::NoCredentials { .. } => {
-                "add LoadCredential=NAME:/path to the unit, or use file:/path/to/file"
-            }
+            Self::NoCredentials { .. } => "add LoadCredential=NAME:/path to the unit, or use file:/path/to/file",
         }
     }
 }
@@ -143,11 +141,7 @@ impl SecretRef {
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         let (kind, rest) = text.split_once(':').ok_or(SecretError::NotAReference)?;
         let named = |kind| {
-            if rest.is_empty() {
-                Err(SecretError::Empty { kind })
-            } else {
-                Ok(rest)
-            }
+            if rest.is_empty() { Err(SecretError::Empty { kind }) } else { Ok(rest) }
         };
         match kind {
             "env" => named("env").map(|name| Self::Env(name.to_owned())),
@@ -177,9 +171,7 @@ impl SecretRef {
             }
         };
         match text.trim() {
-            "" => Err(SecretError::Blank {
-                reference: self.clone(),
-            }),
+            "" => Err(SecretError::Blank { reference: self.clone() }),
             value => Ok(Secret::new(value)),
         }
     }
@@ -187,11 +179,7 @@ impl SecretRef {
 
 fn read_small(path: PathBuf) -> Result<String, SecretError> {
     let checked = std::fs::metadata(&path).and_then(|facts| {
-        if facts.len() > SECRET_BYTES_MAX {
-            Ok(None)
-        } else {
-            std::fs::read_to_string(&path).map(Some)
-        }
+        if facts.len() > SECRET_BYTES_MAX { Ok(None) } else { std::fs::read_to_string(&path).map(Some) }
     });
     match checked {
         Ok(Some(text)) => Ok(text),
@@ -228,10 +216,7 @@ impl HeldSecret {
     /// Reads nothing yet.
     #[must_use]
     pub fn new(source: SecretRef) -> Self {
-        Self {
-            source,
-            held: Mutex::new(None),
-        }
+        Self { source, held: Mutex::new(None) }
     }
 
     /// Where it is kept.
@@ -277,31 +262,19 @@ mod tests {
 
     #[test]
     fn references_are_read_and_written_alike() {
-        for text in [
-            "env:SHOP_TOKEN",
-            "file:/etc/tillsync/token",
-            "file:C:\\Tillsync\\token",
-            "credential:shop",
-        ] {
+        for text in ["env:SHOP_TOKEN", "file:/etc/tillsync/token", "file:C:\\Tillsync\\token", "credential:shop"] {
             assert_eq!(SecretRef::parse(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn a_pasted_secret_is_refused_and_not_repeated() {
-        for text in [
-            "shpat_0123456789abcdef",
-            "whsec:abc",
-            "credential:../../etc/shadow",
-        ] {
+        for text in ["shpat_0123456789abcdef", "whsec:abc", "credential:../../etc/shadow"] {
             let error = SecretRef::parse(text).unwrap_err();
             assert!(matches!(error, SecretError::NotAReference), "{text}");
             assert!(!format!("{error} {error:?}").contains(text));
         }
-        assert!(matches!(
-            SecretRef::parse("env:").unwrap_err(),
-            SecretError::Empty { kind: "env" }
-        ));
+        assert!(matches!(SecretRef::parse("env:").unwrap_err(), SecretError::Empty { kind: "env" }));
     }
 
     #[test]
@@ -315,10 +288,7 @@ mod tests {
         assert_eq!(held.value_after_refusal(&first).unwrap(), None);
         std::fs::write(&path, "second\r\n").unwrap();
         assert_eq!(held.value().unwrap().expose(), "first");
-        assert_eq!(
-            held.value_after_refusal(&first).unwrap().unwrap().expose(),
-            "second"
-        );
+        assert_eq!(held.value_after_refusal(&first).unwrap().unwrap().expose(), "second");
         assert_eq!(held.value().unwrap().expose(), "second");
     }
 
@@ -326,20 +296,12 @@ mod tests {
     fn an_absent_or_blank_secret_names_its_reference() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
-        assert_eq!(
-            SecretRef::File(path.clone()).read().unwrap_err().code(),
-            "secret_file_unreadable"
-        );
+        assert_eq!(SecretRef::File(path.clone()).read().unwrap_err().code(), "secret_file_unreadable");
         std::fs::write(&path, " \n").unwrap();
         let error = SecretRef::File(path.clone()).read().unwrap_err();
         assert!(error.to_string().contains("token"), "{error}");
-        let error = SecretRef::Env("TILLSYNC_TEST_NEVER_SET".to_owned())
-            .read()
-            .unwrap_err();
-        assert!(
-            error.to_string().contains("TILLSYNC_TEST_NEVER_SET"),
-            "{error}"
-        );
+        let error = SecretRef::Env("TILLSYNC_TEST_NEVER_SET".to_owned()).read().unwrap_err();
+        assert!(error.to_string().contains("TILLSYNC_TEST_NEVER_SET"), "{error}");
     }
 
     #[test]

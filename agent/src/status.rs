@@ -17,9 +17,8 @@ mod words;
 pub use words::{ago, summary};
 
 /// Upper bounds of the till-to-shop histogram, milliseconds; a last bucket takes the rest.
-pub const LATENCY_BOUNDS_MS: [u64; 14] = [
-    5, 10, 25, 50, 100, 250, 500, 1_000, 2_000, 5_000, 15_000, 60_000, 600_000, 3_600_000,
-];
+pub const LATENCY_BOUNDS_MS: [u64; 14] =
+    [5, 10, 25, 50, 100, 250, 500, 1_000, 2_000, 5_000, 15_000, 60_000, 600_000, 3_600_000];
 
 /// Everything at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -193,10 +192,7 @@ pub struct ClockStatus {
 
 impl Default for ClockStatus {
     fn default() -> Self {
-        Self {
-            trusted: true,
-            note: None,
-        }
+        Self { trusted: true, note: None }
     }
 }
 
@@ -211,10 +207,7 @@ pub struct LatencyHistogram {
 
 impl Default for LatencyHistogram {
     fn default() -> Self {
-        Self {
-            buckets: [0; LATENCY_BOUNDS_MS.len() + 1],
-            sum_ms: 0,
-        }
+        Self { buckets: [0; LATENCY_BOUNDS_MS.len() + 1], sum_ms: 0 }
     }
 }
 
@@ -238,11 +231,7 @@ impl LatencyHistogram {
     /// The bound under which `percent` of them lie; `None` if there are none, or it is beyond all bounds.
     #[must_use]
     pub fn percentile_ms(&self, percent: u64) -> Option<u64> {
-        let wanted = self
-            .count()
-            .saturating_mul(percent.min(100))
-            .div_ceil(100)
-            .max(1);
+        let wanted = self.count().saturating_mul(percent.min(100)).div_ceil(100).max(1);
         let mut seen = 0_u64;
         for (bucket, bound) in self.buckets.iter().zip(LATENCY_BOUNDS_MS) {
             seen = seen.saturating_add(*bucket);
@@ -266,20 +255,14 @@ pub mod rfc3339 {
     }
 
     fn parse(text: &str) -> Result<Timestamp, jiff::Error> {
-        text.parse::<jiff::Timestamp>()
-            .map(|at| Timestamp(at.as_microsecond()))
+        text.parse::<jiff::Timestamp>().map(|at| Timestamp(at.as_microsecond()))
     }
 
-    pub(super) fn serialize<S: Serializer>(
-        at: &Timestamp,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&text(*at))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Timestamp, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 
@@ -348,10 +331,7 @@ pub(crate) mod tests {
         let text = serde_json::to_string(&snapshot).unwrap();
         assert!(text.contains("\"now\":\"2026-03-01T12:00:00Z\""), "{text}");
         assert!(text.contains("\"state\":\"open\""), "{text}");
-        assert_eq!(
-            serde_json::from_str::<StatusSnapshot>(&text).unwrap(),
-            snapshot
-        );
+        assert_eq!(serde_json::from_str::<StatusSnapshot>(&text).unwrap(), snapshot);
     }
 
     #[test]

@@ -11,9 +11,9 @@ use std::sync::Mutex;
 use thiserror::Error;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::fmt::format::{FmtSpan, Format, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -65,9 +65,7 @@ impl TelemetryError {
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         match self {
-            Self::File { .. } => {
-                "let the agent's user write to the folder, or name another file in `[log] file`"
-            }
+            Self::File { .. } => "let the agent's user write to the folder, or name another file in `[log] file`",
             Self::Level { .. } => "use error, warn, info, debug or trace",
             Self::Twice(_) => "this is a fault of the program; please report it",
         }
@@ -112,10 +110,10 @@ impl Surroundings {
 #[cfg(target_os = "linux")]
 fn stderr_is_journal() -> bool {
     use std::os::unix::fs::MetadataExt;
-    let Some((device, inode)) = std::env::var("JOURNAL_STREAM").ok().and_then(|text| {
-        text.split_once(':')
-            .map(|(device, inode)| (device.to_owned(), inode.to_owned()))
-    }) else {
+    let Some((device, inode)) = std::env::var("JOURNAL_STREAM")
+        .ok()
+        .and_then(|text| text.split_once(':').map(|(device, inode)| (device.to_owned(), inode.to_owned())))
+    else {
         return false;
     };
     std::fs::metadata("/proc/self/fd/2")
@@ -141,11 +139,7 @@ pub fn plan(log: &LogConfig, state_folder: &Path, around: Surroundings) -> LogPl
     let nobody_reads = auto && !around.journal && !around.terminal;
     let file = log.file.clone().or_else(|| nobody_reads.then(file));
     let colour = around.terminal && around.colour && file.is_none();
-    LogPlan {
-        format,
-        file,
-        colour,
-    }
+    LogPlan { format, file, colour }
 }
 
 /// Sets up logs for the rest of the process and answers where they go.
@@ -154,18 +148,12 @@ pub fn plan(log: &LogConfig, state_folder: &Path, around: Surroundings) -> LogPl
 /// The log file cannot be opened, or logs were set up before.
 pub fn install(log: &LogConfig, state_folder: &Path) -> Result<LogPlan, TelemetryError> {
     let plan = plan(log, state_folder, Surroundings::now());
-    let filter: Targets = log.level.parse().map_err(|source| TelemetryError::Level {
-        level: log.level.clone(),
-        source,
-    })?;
+    let filter: Targets =
+        log.level.parse().map_err(|source| TelemetryError::Level { level: log.level.clone(), source })?;
     let result = match &plan.file {
         Some(path) => {
-            let file = RotatingFile::open(path, log.file_bytes_max).map_err(|source| {
-                TelemetryError::File {
-                    path: path.clone(),
-                    source,
-                }
-            })?;
+            let file = RotatingFile::open(path, log.file_bytes_max)
+                .map_err(|source| TelemetryError::File { path: path.clone(), source })?;
             subscribe(&plan, filter, Mutex::new(file))
         }
         None => subscribe(&plan, filter, io::stderr),
@@ -174,11 +162,7 @@ pub fn install(log: &LogConfig, state_folder: &Path) -> Result<LogPlan, Telemetr
     Ok(plan)
 }
 
-fn subscribe<W>(
-    plan: &LogPlan,
-    filter: Targets,
-    writer: W,
-) -> Result<(), tracing_subscriber::util::TryInitError>
+fn subscribe<W>(plan: &LogPlan, filter: Targets, writer: W) -> Result<(), tracing_subscriber::util::TryInitError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -188,18 +172,8 @@ where
         .with_ansi(plan.colour)
         .with_writer(writer);
     match plan.format {
-        LogFormat::Json => base
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .finish()
-            .with(filter)
-            .try_init(),
-        LogFormat::Journald => base
-            .event_format(JournalLine(Format::default()))
-            .finish()
-            .with(filter)
-            .try_init(),
+        LogFormat::Json => base.json().flatten_event(true).with_current_span(false).finish().with(filter).try_init(),
+        LogFormat::Journald => base.event_format(JournalLine(Format::default())).finish().with(filter).try_init(),
         LogFormat::Auto | LogFormat::Human => base.with_target(false).finish().with(filter).try_init(),
     }
 }
@@ -212,27 +186,15 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(
-        &self,
-        ctx: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut line = String::new();
-        self.0
-            .clone()
-            .without_time()
-            .with_level(false)
-            .with_target(false)
-            .with_ansi(false)
-            .format_event(ctx, Writer::new(&mut line), event)?;
+        self.0.clone().without_time().with_level(false).with_target(false).with_ansi(false).format_event(
+            ctx,
+            Writer::new(&mut line),
+            event,
+        )?;
         // The journal ends an entry at a line break, and only the first line would carry the priority.
-        writeln!(
-            writer,
-            "<{}>{}",
-            priority(*event.metadata().level()),
-            line.trim_end().replace('\n', "\\n")
-        )
+        writeln!(writer, "<{}>{}", priority(*event.metadata().level()), line.trim_end().replace('\n', "\\n"))
     }
 }
 
@@ -268,13 +230,7 @@ impl RotatingFile {
         }
         let file = append_to(path)?;
         let len = file.metadata()?.len();
-        Ok(Self {
-            path: path.to_owned(),
-            bytes_max,
-            len,
-            file,
-            lost: 0,
-        })
+        Ok(Self { path: path.to_owned(), bytes_max, len, file, lost: 0 })
     }
 
     fn rotate(&mut self) -> io::Result<()> {
@@ -297,14 +253,9 @@ impl RotatingFile {
             self.rotate()?;
         }
         if self.lost > 0 {
-            let note = format!(
-                "{} log lines before this one could not be written\n",
-                self.lost
-            );
+            let note = format!("{} log lines before this one could not be written\n", self.lost);
             self.file.write_all(note.as_bytes())?;
-            self.len = self
-                .len
-                .saturating_add(u64::try_from(note.len()).unwrap_or(0));
+            self.len = self.len.saturating_add(u64::try_from(note.len()).unwrap_or(0));
             self.lost = 0;
         }
         self.file.write_all(line)?;
@@ -345,8 +296,7 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 pub fn log_tail(path: &Path, bytes_max: usize) -> String {
     let mut newest_first = Vec::new();
     let mut room = bytes_max;
-    let files = std::iter::once(path.to_owned())
-        .chain((1..=LOG_FILES_KEPT).map(|number| numbered(path, number)));
+    let files = std::iter::once(path.to_owned()).chain((1..=LOG_FILES_KEPT).map(|number| numbered(path, number)));
     for file in files {
         if room == 0 {
             break;
@@ -370,10 +320,7 @@ fn tail_of(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes)?;
     if start > 0 {
-        let line = bytes
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(bytes.len(), |at| at.saturating_add(1));
+        let line = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at.saturating_add(1));
         bytes.drain(..line);
     }
     Ok(bytes)
@@ -452,64 +399,22 @@ mod tests {
     use super::*;
 
     fn log(format: LogFormat, file: Option<&str>) -> LogConfig {
-        LogConfig {
-            format,
-            level: "info".to_owned(),
-            file: file.map(PathBuf::from),
-            file_bytes_max: 100,
-        }
+        LogConfig { format, level: "info".to_owned(), file: file.map(PathBuf::from), file_bytes_max: 100 }
     }
 
     #[test]
     fn lines_go_where_somebody_reads_them() {
-        let around = |terminal, journal| Surroundings {
-            terminal,
-            journal,
-            colour: true,
-        };
+        let around = |terminal, journal| Surroundings { terminal, journal, colour: true };
         let check = |format, file, around, expected: (LogFormat, Option<&str>, bool)| {
             let plan = plan(&log(format, file), Path::new("/state"), around);
-            assert_eq!(
-                (plan.format, plan.file, plan.colour),
-                (expected.0, expected.1.map(PathBuf::from), expected.2)
-            );
+            assert_eq!((plan.format, plan.file, plan.colour), (expected.0, expected.1.map(PathBuf::from), expected.2));
         };
-        check(
-            LogFormat::Auto,
-            None,
-            around(true, false),
-            (LogFormat::Human, None, true),
-        );
-        check(
-            LogFormat::Auto,
-            None,
-            around(false, true),
-            (LogFormat::Journald, None, false),
-        );
-        check(
-            LogFormat::Auto,
-            None,
-            around(false, false),
-            (LogFormat::Human, Some("/state/logs/tillsync.log"), false),
-        );
-        check(
-            LogFormat::Auto,
-            Some("/l"),
-            around(false, true),
-            (LogFormat::Human, Some("/l"), false),
-        );
-        check(
-            LogFormat::Json,
-            None,
-            around(false, false),
-            (LogFormat::Json, None, false),
-        );
-        check(
-            LogFormat::Json,
-            Some("/l"),
-            around(true, false),
-            (LogFormat::Json, Some("/l"), false),
-        );
+        check(LogFormat::Auto, None, around(true, false), (LogFormat::Human, None, true));
+        check(LogFormat::Auto, None, around(false, true), (LogFormat::Journald, None, false));
+        check(LogFormat::Auto, None, around(false, false), (LogFormat::Human, Some("/state/logs/tillsync.log"), false));
+        check(LogFormat::Auto, Some("/l"), around(false, true), (LogFormat::Human, Some("/l"), false));
+        check(LogFormat::Json, None, around(false, false), (LogFormat::Json, None, false));
+        check(LogFormat::Json, Some("/l"), around(true, false), (LogFormat::Json, Some("/l"), false));
     }
 
     #[test]
@@ -518,25 +423,16 @@ mod tests {
         let path = folder.path().join("logs").join("t.log");
         let mut file = RotatingFile::open(&path, 40).unwrap();
         for number in 0..20 {
-            file.write_all(format!("line {number:04} of the log\n").as_bytes())
-                .unwrap();
+            file.write_all(format!("line {number:04} of the log\n").as_bytes()).unwrap();
         }
-        let mut names: Vec<_> = std::fs::read_dir(path.parent().unwrap())
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
+        let mut names: Vec<_> =
+            std::fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["t.log", "t.log.1", "t.log.2", "t.log.3"]);
         assert!(std::fs::metadata(&path).unwrap().len() <= 40);
         let tail = log_tail(&path, 1000);
         assert!(tail.ends_with("line 0019 of the log\n"), "{tail}");
-        assert!(
-            tail.lines()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-                .is_sorted(),
-            "{tail}"
-        );
+        assert!(tail.lines().map(str::to_owned).collect::<Vec<_>>().is_sorted(), "{tail}");
         let short = log_tail(&path, 30);
         assert_eq!(short, "line 0019 of the log\n");
     }
@@ -545,14 +441,8 @@ mod tests {
     fn an_existing_log_file_is_continued() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.log");
-        RotatingFile::open(&path, 1000)
-            .unwrap()
-            .write_all(b"one\n")
-            .unwrap();
-        RotatingFile::open(&path, 1000)
-            .unwrap()
-            .write_all(b"two\n")
-            .unwrap();
+        RotatingFile::open(&path, 1000).unwrap().write_all(b"one\n").unwrap();
+        RotatingFile::open(&path, 1000).unwrap().write_all(b"two\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "one\ntwo\n");
     }
 
@@ -570,10 +460,7 @@ mod tests {
             tracing::info!("Started");
         });
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            text,
-            "<4>Lane backs off\\nsecond lane=\"shopify\"\n<6>Started\n"
-        );
+        assert_eq!(text, "<4>Lane backs off\\nsecond lane=\"shopify\"\n<6>Started\n");
     }
 
     #[test]
@@ -583,12 +470,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), metric::ALL.len());
         for metric in metric::ALL {
-            assert_eq!(
-                metric.kind == MetricKind::Counter,
-                metric.name.ends_with("_total"),
-                "{}",
-                metric.name
-            );
+            assert_eq!(metric.kind == MetricKind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
         }
     }
 
@@ -597,11 +479,7 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operate.md");
         let text = std::fs::read_to_string(path).unwrap();
         for metric in metric::ALL {
-            assert!(
-                text.contains(&format!("| `{}` |", metric.name)) && text.contains(metric.help),
-                "{}",
-                metric.name
-            );
+            assert!(text.contains(&format!("| `{}` |", metric.name)) && text.contains(metric.help), "{}", metric.name);
         }
     }
 }

@@ -59,8 +59,11 @@ impl Upkeep {
     }
 
     fn is_backup_due(&self) -> bool {
-        let newest = backup::list(&self.folder).into_iter().next().and_then(|path| path.metadata().ok()?.modified().ok());
-        newest.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).is_none_or(|at| self.clock.now().since(Timestamp(0).plus(at)) >= self.every)
+        let newest =
+            backup::list(&self.folder).into_iter().next().and_then(|path| path.metadata().ok()?.modified().ok());
+        newest
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+            .is_none_or(|at| self.clock.now().since(Timestamp(0).plus(at)) >= self.every)
     }
 
     fn back_up(&self) {

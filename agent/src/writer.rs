@@ -285,10 +285,8 @@ impl Writer {
             })
             .collect::<Result<Vec<_>, DbError>>()?;
         let seq = db::ledger::last_seq(&conn)?;
-        let lanes = lanes
-            .into_iter()
-            .map(|spec| LaneRuntime::new(&conn, spec, seq))
-            .collect::<Result<Vec<_>, DbError>>()?;
+        let lanes =
+            lanes.into_iter().map(|spec| LaneRuntime::new(&conn, spec, seq)).collect::<Result<Vec<_>, DbError>>()?;
         let checkpointer = spawn_checkpointer(db_path.clone());
         let restored = restore::CatchingUp::load(&conn, sources.len())?;
         let mut writer = Self {
@@ -384,7 +382,8 @@ impl Writer {
         let now = self.clock.now();
         let deadline = self.lanes.iter().filter_map(|runtime| runtime.lane.next_deadline()).map(|(at, _)| at).min();
         let lanes = deadline.map_or(IDLE_BEFORE_TRUNCATE, |at| at.since(now));
-        let sync = self.unsynced_since.map_or(IDLE_BEFORE_TRUNCATE, |since| UNSYNCED_MAX.saturating_sub(since.elapsed()));
+        let sync =
+            self.unsynced_since.map_or(IDLE_BEFORE_TRUNCATE, |since| UNSYNCED_MAX.saturating_sub(since.elapsed()));
         let broken = if self.broken { FAILURE_WAIT } else { IDLE_BEFORE_TRUNCATE };
         // While the clock is not trusted, a due retry may have to wait: looking for it must not spin.
         let least = if self.clock.is_trusted() { Duration::from_millis(1) } else { Duration::from_secs(1) };
@@ -400,7 +399,8 @@ impl Writer {
         {
             self.failed(&fault);
         }
-        if self.commits_since_checkpoint > 0 && self.lanes.iter().all(|runtime| runtime.lane.next_deadline().is_none()) {
+        if self.commits_since_checkpoint > 0 && self.lanes.iter().all(|runtime| runtime.lane.next_deadline().is_none())
+        {
             self.commits_since_checkpoint = 0;
             if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
                 tracing::warn!(%error, "Cannot fold the write-ahead log; it is tried again later");
@@ -466,13 +466,24 @@ impl Writer {
     fn failed(&mut self, fault: &DbError) {
         self.broken = true;
         self.board.fault(fault);
-        tracing::error!(code = fault.code(), hint = fault.hint(), error = chain(fault), "Cannot store; nothing is lost, it is tried again");
+        tracing::error!(
+            code = fault.code(),
+            hint = fault.hint(),
+            error = chain(fault),
+            "Cannot store; nothing is lost, it is tried again"
+        );
         // A full disk is not helped by trying at once; commands keep queueing, bounded by their senders.
         let (_hold, wait) = std::sync::mpsc::channel::<()>();
         let _timed_out = wait.recv_timeout(FAILURE_WAIT);
     }
 
-    fn apply(&mut self, group: &mut VecDeque<Command>, commands: &Receiver<Command>, applied: &mut Applied, durable: bool) -> Result<(), DbError> {
+    fn apply(
+        &mut self,
+        group: &mut VecDeque<Command>,
+        commands: &Receiver<Command>,
+        applied: &mut Applied,
+        durable: bool,
+    ) -> Result<(), DbError> {
         let full = durable && !sabotage::breaks(Rule::NoFsync);
         self.set_synchronous(full)?;
         self.execute("BEGIN IMMEDIATE")?;
@@ -680,9 +691,9 @@ fn spawn_checkpointer(path: std::path::PathBuf) -> SyncSender<()> {
     let fold = move || {
         let Ok(conn) = Connection::open(&path) else { return };
         while asks.recv().is_ok() {
-            let folded = crash::point("checkpoint")
-                .map_err(|e| e.to_string())
-                .and_then(|()| conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| e.to_string()));
+            let folded = crash::point("checkpoint").map_err(|e| e.to_string()).and_then(|()| {
+                conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| e.to_string())
+            });
             if let Err(error) = folded {
                 tracing::warn!(error, "Cannot fold the write-ahead log; it is tried again later");
             }

@@ -78,38 +78,19 @@ impl SourceError {
             Self::FileInUse { .. } => {
                 "nothing to do if it goes away by itself; otherwise let the POS write to a file that it does not lock"
             }
-            Self::FileUnreadable { .. } => {
-                "give the account that runs the agent the right to read the file"
-            }
-            Self::TooManyFiles { .. } => {
-                "move old files out of the folder, or narrow the path of the source"
-            }
+            Self::FileUnreadable { .. } => "give the account that runs the agent the right to read the file",
+            Self::TooManyFiles { .. } => "move old files out of the folder, or narrow the path of the source",
         }
     }
 
     /// From the error of a file operation. Windows: 32 is a sharing violation, 33 a lock violation.
-    pub(crate) fn reading(
-        source_name: &str,
-        path: PathBuf,
-        offset: u64,
-        cause: std::io::Error,
-    ) -> Self {
+    pub(crate) fn reading(source_name: &str, path: PathBuf, offset: u64, cause: std::io::Error) -> Self {
         let source_name = source_name.to_owned();
         let locked = cfg!(windows) && matches!(cause.raw_os_error(), Some(32 | 33));
         if locked || cause.kind() == std::io::ErrorKind::ResourceBusy {
-            Self::FileInUse {
-                source_name,
-                path,
-                offset,
-                cause,
-            }
+            Self::FileInUse { source_name, path, offset, cause }
         } else {
-            Self::FileUnreadable {
-                source_name,
-                path,
-                offset,
-                cause,
-            }
+            Self::FileUnreadable { source_name, path, offset, cause }
         }
     }
 }

@@ -49,7 +49,11 @@ impl Budget {
             return Ok(());
         }
         let missing = wanted.saturating_sub(available);
-        let micros = missing.saturating_mul(1_000_000).checked_div(self.restore_per_second).unwrap_or(i64::MAX).saturating_add(1);
+        let micros = missing
+            .saturating_mul(1_000_000)
+            .checked_div(self.restore_per_second)
+            .unwrap_or(i64::MAX)
+            .saturating_add(1);
         Err(Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
     }
 

@@ -118,7 +118,9 @@ pub enum Diff {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// See [`LINE_UNITS_MAX`].
-    #[error("line {line} of transaction `{key}` moves {delta} units, more than {LINE_UNITS_MAX}: check the quantity column")]
+    #[error(
+        "line {line} of transaction `{key}` moves {delta} units, more than {LINE_UNITS_MAX}: check the quantity column"
+    )]
     LineTooLarge {
         /// The transaction.
         key: String,
@@ -191,7 +193,10 @@ pub fn diff(previous: Option<&Snapshot>, read: Transaction) -> Diff {
             Extent::Extends | Extent::Whole => Diff::Unchanged,
         };
     }
-    changed(previous, Snapshot { version: previous.version.saturating_add(1), status: read.status, segment: read.segment, lines })
+    changed(
+        previous,
+        Snapshot { version: previous.version.saturating_add(1), status: read.status, segment: read.segment, lines },
+    )
 }
 
 /// The transaction is no longer in the export that covers it.

@@ -7,7 +7,9 @@ mod quantity;
 mod time;
 mod transaction;
 
-pub use ids::{BatchId, EntryId, IdempotencyKey, LaneName, RuleName, Segment, Seq, Sku, SkuId, SourceName, StoreId, TransactionKey};
+pub use ids::{
+    BatchId, EntryId, IdempotencyKey, LaneName, RuleName, Segment, Seq, Sku, SkuId, SourceName, StoreId, TransactionKey,
+};
 pub use quantity::{Quantity, QuantityError};
 pub use time::Timestamp;
 pub use transaction::{Extent, LineItem, LineKind, Transaction, TransactionStatus};

@@ -41,16 +41,8 @@ impl Decimal {
             return None;
         }
         let fraction: i64 = format!("{fraction:0<6}").parse().ok()?;
-        let value = whole
-            .parse::<i64>()
-            .ok()?
-            .checked_mul(MILLIONTHS)?
-            .checked_add(fraction)?;
-        Some(Self(if negative {
-            value.checked_neg()?
-        } else {
-            value
-        }))
+        let value = whole.parse::<i64>().ok()?.checked_mul(MILLIONTHS)?.checked_add(fraction)?;
+        Some(Self(if negative { value.checked_neg()? } else { value }))
     }
 
     /// The greatest whole number of units that is not above it.
@@ -124,18 +116,11 @@ impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
         let magnitude = self.0.unsigned_abs();
-        let (whole, fraction) = (
-            magnitude / MILLIONTHS.unsigned_abs(),
-            magnitude % MILLIONTHS.unsigned_abs(),
-        );
+        let (whole, fraction) = (magnitude / MILLIONTHS.unsigned_abs(), magnitude % MILLIONTHS.unsigned_abs());
         if fraction == 0 {
             return write!(f, "{sign}{whole}");
         }
-        write!(
-            f,
-            "{sign}{whole}.{}",
-            format!("{fraction:06}").trim_end_matches('0')
-        )
+        write!(f, "{sign}{whole}.{}", format!("{fraction:06}").trim_end_matches('0'))
     }
 }
 
@@ -148,8 +133,7 @@ impl Serialize for Decimal {
 impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a decimal")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a decimal")))
     }
 }
 
@@ -160,10 +144,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         for text in ["0", "-2", "0.345", "-12.000001", "7.5"] {
-            assert_eq!(
-                Decimal::parse(text).map(|d| d.to_string()).as_deref(),
-                Some(text)
-            );
+            assert_eq!(Decimal::parse(text).map(|d| d.to_string()).as_deref(), Some(text));
         }
         for text in ["", "-", "1e3", "1,5", "0.1234567", "--1", ".5"] {
             assert_eq!(Decimal::parse(text), None, "{text}");

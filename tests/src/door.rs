@@ -159,18 +159,10 @@ impl StandInDoor {
             addr: Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))),
         });
         let router = Router::new()
-            .route(
-                "/changes",
-                post(serve::changes)
-                    .head(serve::nothing)
-                    .get(serve::nothing),
-            )
+            .route("/changes", post(serve::changes).head(serve::nothing).get(serve::nothing))
             .route("/_door/stats", get(serve::stats))
             .route("/_door/sums", get(serve::sums))
-            .route(
-                "/_door/faults",
-                post(serve::set_faults).delete(serve::clear_faults),
-            )
+            .route("/_door/faults", post(serve::set_faults).delete(serve::clear_faults))
             .route("/_door/clock", post(serve::advance))
             .route("/_door/outage", post(serve::outage))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -218,9 +210,7 @@ pub struct Door {
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door")
-            .field("addr", &self.addr)
-            .finish_non_exhaustive()
+        f.debug_struct("Door").field("addr", &self.addr).finish_non_exhaustive()
     }
 }
 
@@ -253,9 +243,7 @@ impl Door {
     /// Moves the door's own clock: keys age.
     pub fn advance_clock(&self, by: Duration) {
         let mut memory = locked(&self.memory);
-        memory.clock_ahead_us = memory
-            .clock_ahead_us
-            .saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+        memory.clock_ahead_us = memory.clock_ahead_us.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
     /// What it has counted.
@@ -301,10 +289,6 @@ pub enum Refused {
 }
 
 fn key_of(secret: &str) -> anyhow::Result<Vec<u8>> {
-    let text = secret
-        .strip_prefix("whsec_")
-        .context("the signing secret must start with whsec_")?;
-    STANDARD
-        .decode(text)
-        .context("the signing secret is not base64 after whsec_")
+    let text = secret.strip_prefix("whsec_").context("the signing secret must start with whsec_")?;
+    STANDARD.decode(text).context("the signing secret is not base64 after whsec_")
 }

@@ -158,32 +158,19 @@ impl FaultRule {
     /// Every write, until removed.
     #[must_use]
     pub const fn every(fault: Fault) -> Self {
-        Self {
-            fault,
-            on: On::Write,
-            per_mille: 1000,
-            after: 0,
-            count: None,
-            for_ms: None,
-        }
+        Self { fault, on: On::Write, per_mille: 1000, after: 0, count: None, for_ms: None }
     }
 
     /// The next so many writes.
     #[must_use]
     pub fn next(fault: Fault, count: u64) -> Self {
-        Self {
-            count: Some(count),
-            ..Self::every(fault)
-        }
+        Self { count: Some(count), ..Self::every(fault) }
     }
 
     /// So many of a thousand writes.
     #[must_use]
     pub fn some(fault: Fault, per_mille: u32) -> Self {
-        Self {
-            per_mille,
-            ..Self::every(fault)
-        }
+        Self { per_mille, ..Self::every(fault) }
     }
 
     /// The same on other requests.
@@ -217,11 +204,7 @@ impl FaultPlan {
     /// No fault; the seed decides later ones.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self {
-            armed: Vec::new(),
-            dice: Dice::new(seed),
-            fired: BTreeMap::new(),
-        }
+        Self { armed: Vec::new(), dice: Dice::new(seed), fired: BTreeMap::new() }
     }
 
     /// Replaces all rules.
@@ -234,9 +217,7 @@ impl FaultPlan {
 
     /// Adds a rule behind the others.
     pub fn add(&mut self, rule: FaultRule) {
-        let until = rule
-            .for_ms
-            .and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
+        let until = rule.for_ms.and_then(|ms| Instant::now().checked_add(Duration::from_millis(ms)));
         self.armed.push(Armed { rule, until });
     }
 
@@ -255,9 +236,7 @@ impl FaultPlan {
     /// The fault of the request that just came in.
     pub fn strike(&mut self, kind: On) -> Option<Fault> {
         let now = Instant::now();
-        self.armed.retain(|armed| {
-            armed.until.is_none_or(|until| now < until) && armed.rule.count != Some(0)
-        });
+        self.armed.retain(|armed| armed.until.is_none_or(|until| now < until) && armed.rule.count != Some(0));
         let Self { armed, dice, fired } = self;
         for Armed { rule, .. } in armed {
             if rule.on != On::Any && rule.on != kind {
@@ -312,26 +291,17 @@ impl Reply {
     /// A JSON body.
     #[must_use]
     pub fn json(status: u16, body: impl Into<Bytes>) -> Self {
-        Self {
-            status,
-            content_type: "application/json; charset=utf-8",
-            retry_after_s: None,
-            body: body.into(),
-        }
+        Self { status, content_type: "application/json; charset=utf-8", retry_after_s: None, body: body.into() }
     }
 
     /// As the server sends it.
     #[must_use]
     pub fn into_response(self) -> Response<Body> {
-        let mut response = Response::builder()
-            .status(self.status)
-            .header("content-type", self.content_type);
+        let mut response = Response::builder().status(self.status).header("content-type", self.content_type);
         if let Some(seconds) = self.retry_after_s {
             response = response.header("retry-after", seconds);
         }
-        response
-            .body(Body::from(self.body))
-            .expect("status and headers are valid constants")
+        response.body(Body::from(self.body)).expect("status and headers are valid constants")
     }
 }
 
@@ -392,16 +362,9 @@ pub async fn answer<D: Desk>(
             tokio::time::sleep(Duration::from_millis(hold_ms)).await;
             reply
         }
-        Fault::Status {
-            status,
-            applied,
-            retry_after_s,
-        } => {
+        Fault::Status { status, applied, retry_after_s } => {
             apply_if(desk, applied, &incoming);
-            Reply {
-                retry_after_s,
-                ..Reply::json(status, desk.refusal(status))
-            }
+            Reply { retry_after_s, ..Reply::json(status, desk.refusal(status)) }
         }
         Fault::Garbage { applied } => {
             apply_if(desk, applied, &incoming);
@@ -410,10 +373,7 @@ pub async fn answer<D: Desk>(
         Fault::Html { applied } => {
             apply_if(desk, applied, &incoming);
             let page = Bytes::from_static(b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please accept the terms of use.</body></html>");
-            Reply {
-                content_type: "text/html; charset=utf-8",
-                ..Reply::json(200, page)
-            }
+            Reply { content_type: "text/html; charset=utf-8", ..Reply::json(200, page) }
         }
         Fault::Drip { pause_ms } => {
             connection.drip(DRIP_BYTES, Duration::from_millis(pause_ms));
@@ -439,11 +399,7 @@ fn broken(connection: &Connection) -> Reply {
 }
 
 /// In a task of its own, so that it happens even when the client hangs up meanwhile.
-fn later<D: Desk>(
-    desk: &Arc<D>,
-    hold_ms: u64,
-    incoming: Incoming,
-) -> tokio::task::JoinHandle<Reply> {
+fn later<D: Desk>(desk: &Arc<D>, hold_ms: u64, incoming: Incoming) -> tokio::task::JoinHandle<Reply> {
     let desk = Arc::clone(desk);
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(hold_ms)).await;
@@ -452,8 +408,7 @@ fn later<D: Desk>(
 }
 
 async fn finished(task: tokio::task::JoinHandle<Reply>) -> Reply {
-    task.await
-        .unwrap_or_else(|_| Reply::json(500, Bytes::new()))
+    task.await.unwrap_or_else(|_| Reply::json(500, Bytes::new()))
 }
 
 #[cfg(test)]
@@ -479,18 +434,10 @@ mod tests {
 
     #[test]
     fn rules_are_read_from_json() {
-        let rule: FaultRule = serde_json::from_str(
-            r#"{"fault":"status","status":503,"applied":true,"per_mille":20,"on":"any"}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            rule.fault,
-            Fault::Status {
-                status: 503,
-                applied: true,
-                retry_after_s: None
-            }
-        );
+        let rule: FaultRule =
+            serde_json::from_str(r#"{"fault":"status","status":503,"applied":true,"per_mille":20,"on":"any"}"#)
+                .unwrap();
+        assert_eq!(rule.fault, Fault::Status { status: 503, applied: true, retry_after_s: None });
         assert_eq!((rule.per_mille, rule.on), (20, On::Any));
     }
 }

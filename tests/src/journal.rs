@@ -135,12 +135,7 @@ impl Journal {
                 anyhow::Ok((path.to_path_buf(), file))
             })
             .transpose()?;
-        Ok(Self {
-            file,
-            keep,
-            lines: Vec::new(),
-            seq: 0,
-        })
+        Ok(Self { file, keep, lines: Vec::new(), seq: 0 })
     }
 
     /// Records what one request did, in one write.
@@ -175,11 +170,7 @@ impl Journal {
         }
         if let Some((path, file)) = &mut self.file {
             let written = file.write_all(&text);
-            assert!(
-                written.is_ok(),
-                "cannot write the journal {}: {written:?}",
-                path.display()
-            );
+            assert!(written.is_ok(), "cannot write the journal {}: {written:?}", path.display());
         }
     }
 
@@ -217,17 +208,13 @@ pub(crate) fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> anyhow::R
     loop {
         text.clear();
         number += 1;
-        let read = reader
-            .read_line(&mut text)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let read = reader.read_line(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
         if read == 0 || !text.ends_with('\n') {
             return Ok(lines);
         }
-        lines.push(serde_json::from_str(&text).with_context(|| {
-            format!(
-                "{} line {number} is not what is expected there",
-                path.display()
-            )
-        })?);
+        lines.push(
+            serde_json::from_str(&text)
+                .with_context(|| format!("{} line {number} is not what is expected there", path.display()))?,
+        );
     }
 }

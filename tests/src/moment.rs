@@ -20,13 +20,8 @@ impl Moment {
     pub fn now() -> Self {
         let wall_us = SystemTime::now()
             .duration_since(UNIX_EPOCH)
-            .map_or(0, |passed| {
-                i64::try_from(passed.as_micros()).unwrap_or(i64::MAX)
-            });
-        Self {
-            wall_us,
-            mono_ns: monotonic_ns(wall_us),
-        }
+            .map_or(0, |passed| i64::try_from(passed.as_micros()).unwrap_or(i64::MAX));
+        Self { wall_us, mono_ns: monotonic_ns(wall_us) }
     }
 }
 
@@ -34,10 +29,7 @@ impl Moment {
 fn monotonic_ns(_wall_us: i64) -> i64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     // The field widths differ between 32-bit and 64-bit systems.
-    #[expect(
-        clippy::useless_conversion,
-        reason = "the field is narrower on 32-bit systems"
-    )]
+    #[expect(clippy::useless_conversion, reason = "the field is narrower on 32-bit systems")]
     let (seconds, nanos) = (i64::from(time.tv_sec), i64::from(time.tv_nsec));
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }

@@ -100,29 +100,15 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Latency {
-            p50_us,
-            p99_us,
-            tickets,
-            ..
-        } = self.latency;
-        writeln!(
-            f,
-            "sales {} delivered {} lost {} doubled {}",
-            self.sales, self.delivered, self.lost, self.doubled
-        )?;
+        let Latency { p50_us, p99_us, tickets, .. } = self.latency;
+        writeln!(f, "sales {} delivered {} lost {} doubled {}", self.sales, self.delivered, self.lost, self.doubled)?;
         write!(
             f,
             "till to shop: p50 {} ms, p99 {} ms over {tickets} tickets",
             Decimal::thousandths(p50_us),
             Decimal::thousandths(p99_us)
         )?;
-        for Difference {
-            sku,
-            expected,
-            applied,
-        } in self.differences.iter().take(10)
-        {
+        for Difference { sku, expected, applied } in self.differences.iter().take(10) {
             write!(f, "\n  {sku}: {expected} expected, {applied} applied")?;
         }
         Ok(())
@@ -157,23 +143,13 @@ pub fn judge_files(logs: &[PathBuf], journal: &Path, terms: &Terms) -> anyhow::R
 pub fn judge(printed: &[Printed], journal: &[JournalLine], terms: &Terms) -> Report {
     let (owed, tickets) = owed_by_sku(printed, terms);
     let arrived = arrived_by_sku(journal);
-    let mut report = Report {
-        sales: tickets,
-        lines: printed.len(),
-        ..counted(journal)
-    };
+    let mut report = Report { sales: tickets, lines: printed.len(), ..counted(journal) };
     // Per ticket: when its last line was covered; `None` once a line is not, or cannot be attributed.
     let mut covered: Vec<Coverage> = vec![Coverage::default(); tickets];
-    let skus: BTreeSet<&str> = owed
-        .keys()
-        .map(String::as_str)
-        .chain(arrived.keys().copied())
-        .collect();
+    let skus: BTreeSet<&str> = owed.keys().map(String::as_str).chain(arrived.keys().copied()).collect();
     for sku in skus {
-        let (owed, arrived) = (
-            owed.get(sku).map_or(&[][..], Vec::as_slice),
-            arrived.get(sku).map_or(&[][..], Vec::as_slice),
-        );
+        let (owed, arrived) =
+            (owed.get(sku).map_or(&[][..], Vec::as_slice), arrived.get(sku).map_or(&[][..], Vec::as_slice));
         let expected = whole(owed.iter().map(|line| line.delta).sum(), terms.units);
         let applied: Decimal = arrived.iter().map(|change| change.delta).sum();
         if expected != applied {
@@ -184,19 +160,9 @@ pub fn judge(printed: &[Printed], journal: &[JournalLine], terms: &Terms) -> Rep
             } else {
                 report.doubled += missing.magnitude();
             }
-            report.differences.push(Difference {
-                sku: sku.to_owned(),
-                expected,
-                applied,
-            });
+            report.differences.push(Difference { sku: sku.to_owned(), expected, applied });
         }
-        cover(
-            owed,
-            arrived,
-            terms.units,
-            expected == applied,
-            &mut covered,
-        );
+        cover(owed, arrived, terms.units, expected == applied, &mut covered);
     }
     report.delivered = covered.iter().filter(|ticket| ticket.missing == 0).count();
     report.latency = latency(&covered);
@@ -227,44 +193,25 @@ fn latency(covered: &[Coverage]) -> Latency {
         .collect();
     times.sort_unstable();
     let at = |hundredths: usize| {
-        times
-            .get((times.len() * hundredths / 100).min(times.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(0)
+        times.get((times.len() * hundredths / 100).min(times.len().saturating_sub(1))).copied().unwrap_or(0)
     };
-    Latency {
-        tickets: times.len(),
-        p50_us: at(50),
-        p99_us: at(99),
-        max_us: times.last().copied().unwrap_or(0),
-    }
+    Latency { tickets: times.len(), p50_us: at(50), p99_us: at(99), max_us: times.last().copied().unwrap_or(0) }
 }
 
 /// What each article owes, in the order of printing, and the number of tickets.
 fn owed_by_sku(printed: &[Printed], terms: &Terms) -> (BTreeMap<String, Vec<Owed>>, usize) {
-    let mut order: Vec<&Printed> = printed
-        .iter()
-        .filter(|line| !terms.not_sold_online.contains(&line.sku))
-        .collect();
+    let mut order: Vec<&Printed> = printed.iter().filter(|line| !terms.not_sold_online.contains(&line.sku)).collect();
     order.sort_by_key(|line| line.at.mono_ns);
     let mut numbers = BTreeMap::new();
     let mut owed: BTreeMap<String, Vec<Owed>> = BTreeMap::new();
     for line in order {
         let next = numbers.len();
-        let ticket = *numbers
-            .entry((line.register.as_str(), line.ticket.as_str()))
-            .or_insert(next);
+        let ticket = *numbers.entry((line.register.as_str(), line.ticket.as_str())).or_insert(next);
         let mut owe = |sku: &str, delta: Decimal| {
-            owed.entry(sku.to_owned()).or_default().push(Owed {
-                ticket,
-                delta,
-                at_ns: line.at.mono_ns,
-            })
+            owed.entry(sku.to_owned()).or_default().push(Owed { ticket, delta, at_ns: line.at.mono_ns })
         };
         match terms.made_of.get(&line.sku) {
-            Some(parts) => parts
-                .iter()
-                .for_each(|(sku, per)| owe(sku, (0..*per).map(|_| line.delta).sum())),
+            Some(parts) => parts.iter().for_each(|(sku, per)| owe(sku, (0..*per).map(|_| line.delta).sum())),
             None => owe(&line.sku, line.delta),
         }
     }
@@ -275,10 +222,7 @@ fn owed_by_sku(printed: &[Printed], terms: &Terms) -> (BTreeMap<String, Vec<Owed
 fn arrived_by_sku(journal: &[JournalLine]) -> BTreeMap<&str, Vec<Arrived>> {
     let mut arrived: BTreeMap<&str, Vec<Arrived>> = BTreeMap::new();
     for line in journal.iter().filter(|line| by_client(line.cause)) {
-        arrived.entry(line.sku.as_str()).or_default().push(Arrived {
-            delta: line.delta,
-            at_ns: line.at.mono_ns,
-        });
+        arrived.entry(line.sku.as_str()).or_default().push(Arrived { delta: line.delta, at_ns: line.at.mono_ns });
     }
     arrived
 }
@@ -286,9 +230,7 @@ fn arrived_by_sku(journal: &[JournalLine]) -> BTreeMap<&str, Vec<Arrived>> {
 const fn by_client(cause: Cause) -> bool {
     match cause {
         Cause::Adjust | Cause::Set | Cause::Activate | Cause::Change => true,
-        Cause::OrderPlaced | Cause::OrderFulfilled | Cause::OrderCancelled | Cause::Elsewhere => {
-            false
-        }
+        Cause::OrderPlaced | Cause::OrderFulfilled | Cause::OrderCancelled | Cause::Elsewhere => false,
     }
 }
 
@@ -309,11 +251,7 @@ fn counted(journal: &[JournalLine]) -> Report {
             }
             Cause::Adjust | Cause::Set | Cause::Activate | Cause::Change | Cause::Elsewhere => {}
         }
-        if line
-            .change
-            .as_deref()
-            .is_some_and(|change| !changes.insert(change))
-        {
+        if line.change.as_deref().is_some_and(|change| !changes.insert(change)) {
             report.repeated_changes += 1;
         }
     }
@@ -330,8 +268,8 @@ fn whole(amount: Decimal, units: Units) -> Decimal {
 
 /// Finds for each owed line the applied change that first covers it.
 fn cover(owed: &[Owed], arrived: &[Arrived], units: Units, equal: bool, covered: &mut [Coverage]) {
-    let one_sign = owed.iter().all(|line| line.delta.is_negative())
-        || owed.iter().all(|line| !line.delta.is_negative());
+    let one_sign =
+        owed.iter().all(|line| line.delta.is_negative()) || owed.iter().all(|line| !line.delta.is_negative());
     if one_sign {
         cover_in_order(owed, arrived, units, covered);
     } else {
@@ -358,23 +296,13 @@ fn cover_in_order(owed: &[Owed], arrived: &[Arrived], units: Units, covered: &mu
             ticket.missing += 1;
         } else {
             // Carried remainders may be covered before they were sold: no latency then.
-            ticket.line(
-                last_ns
-                    .filter(|at| *at >= line.at_ns)
-                    .map(|at| at - line.at_ns),
-            );
+            ticket.line(last_ns.filter(|at| *at >= line.at_ns).map(|at| at - line.at_ns));
         }
     }
 }
 
 /// With both signs a change is taken to cover the latest line, printed before it, whose running sum it reaches.
-fn cover_mixed(
-    owed: &[Owed],
-    arrived: &[Arrived],
-    units: Units,
-    equal: bool,
-    covered: &mut [Coverage],
-) {
+fn cover_mixed(owed: &[Owed], arrived: &[Arrived], units: Units, equal: bool, covered: &mut [Coverage]) {
     let mut sums = Vec::with_capacity(owed.len());
     let mut sum = Decimal::ZERO;
     for line in owed {
@@ -384,12 +312,8 @@ fn cover_mixed(
     let (mut next, mut arrived_sum) = (0, Decimal::ZERO);
     for change in arrived {
         arrived_sum += change.delta;
-        let reached = owed
-            .iter()
-            .zip(&sums)
-            .enumerate()
-            .skip(next)
-            .take_while(|(_, (line, _))| line.at_ns <= change.at_ns);
+        let reached =
+            owed.iter().zip(&sums).enumerate().skip(next).take_while(|(_, (line, _))| line.at_ns <= change.at_ns);
         let Some((last, _)) = reached.filter(|(_, (_, sum))| **sum == arrived_sum).last() else {
             continue;
         };
@@ -402,11 +326,7 @@ fn cover_mixed(
     }
     for line in owed.iter().skip(next) {
         if let Some(ticket) = covered.get_mut(line.ticket) {
-            if equal {
-                ticket.line(None)
-            } else {
-                ticket.missing += 1
-            }
+            if equal { ticket.line(None) } else { ticket.missing += 1 }
         }
     }
 }
@@ -419,51 +339,27 @@ mod tests {
     #[test]
     fn all_that_arrived_once_is_fine() {
         let report = judge(
-            &[
-                sold("1", "A", "-2", 0),
-                sold("2", "A", "-1", 10),
-                sold("3", "B", "-1", 20),
-            ],
+            &[sold("1", "A", "-2", 0), sold("2", "A", "-1", 10), sold("3", "B", "-1", 20)],
             &[came("A", "-3", 3_000_010), came("B", "-1", 5_000_020)],
             &Terms::default(),
         );
         assert!(report.exactly_once());
         assert_eq!((report.sales, report.delivered), (3, 3));
-        assert_eq!(
-            (
-                report.latency.tickets,
-                report.latency.p50_us,
-                report.latency.max_us
-            ),
-            (3, 3000, 5000)
-        );
+        assert_eq!((report.latency.tickets, report.latency.p50_us, report.latency.max_us), (3, 3000, 5000));
     }
 
     #[test]
     fn what_is_missing_is_lost_and_its_ticket_named_undelivered() {
-        let report = judge(
-            &[sold("1", "A", "-2", 0), sold("2", "A", "-1", 10)],
-            &[came("A", "-2", 20)],
-            &Terms::default(),
-        );
-        assert_eq!(
-            (report.lost, report.doubled, report.delivered),
-            (Decimal::units(1), Decimal::ZERO, 1)
-        );
+        let report =
+            judge(&[sold("1", "A", "-2", 0), sold("2", "A", "-1", 10)], &[came("A", "-2", 20)], &Terms::default());
+        assert_eq!((report.lost, report.doubled, report.delivered), (Decimal::units(1), Decimal::ZERO, 1));
         assert!(!report.exactly_once());
     }
 
     #[test]
     fn what_came_twice_is_doubled() {
-        let report = judge(
-            &[sold("1", "A", "-2", 0)],
-            &[came("A", "-2", 20), came("A", "-2", 30)],
-            &Terms::default(),
-        );
-        assert_eq!(
-            (report.lost, report.doubled),
-            (Decimal::ZERO, Decimal::units(2))
-        );
+        let report = judge(&[sold("1", "A", "-2", 0)], &[came("A", "-2", 20), came("A", "-2", 30)], &Terms::default());
+        assert_eq!((report.lost, report.doubled), (Decimal::ZERO, Decimal::units(2)));
     }
 
     #[test]
@@ -474,52 +370,27 @@ mod tests {
 
     #[test]
     fn weights_are_expected_as_whole_units_with_the_rest_carried() {
-        let sales = [
-            sold("1", "A", "-0.345", 0),
-            sold("2", "A", "-0.3", 10),
-            sold("3", "A", "-0.5", 20),
-        ];
-        let report = judge(
-            &sales,
-            &[came("A", "-1", 5), came("A", "-1", 25)],
-            &Terms::default(),
-        );
+        let sales = [sold("1", "A", "-0.345", 0), sold("2", "A", "-0.3", 10), sold("3", "A", "-0.5", 20)];
+        let report = judge(&sales, &[came("A", "-1", 5), came("A", "-1", 25)], &Terms::default());
         assert!(report.exactly_once(), "{report}");
-        let exact = judge(
-            &sales,
-            &[came("A", "-1.145", 30)],
-            &Terms {
-                units: Units::Exact,
-                ..Terms::default()
-            },
-        );
+        let exact = judge(&sales, &[came("A", "-1.145", 30)], &Terms { units: Units::Exact, ..Terms::default() });
         assert!(exact.exactly_once(), "{exact}");
     }
 
     #[test]
     fn sales_and_returns_that_cancel_out_need_no_change() {
-        let report = judge(
-            &[sold("1", "A", "-1", 0), sold("2", "A", "1", 10)],
-            &[],
-            &Terms::default(),
-        );
+        let report = judge(&[sold("1", "A", "-1", 0), sold("2", "A", "1", 10)], &[], &Terms::default());
         assert!(report.exactly_once());
         assert_eq!((report.delivered, report.latency.tickets), (2, 0));
     }
 
     #[test]
     fn a_bundle_is_owed_by_its_parts() {
-        let made_of = BTreeMap::from([(
-            "KIT".to_owned(),
-            vec![("A".to_owned(), 2), ("B".to_owned(), 1)],
-        )]);
+        let made_of = BTreeMap::from([("KIT".to_owned(), vec![("A".to_owned(), 2), ("B".to_owned(), 1)])]);
         let report = judge(
             &[sold("1", "KIT", "-2", 0)],
             &[came("A", "-4", 20), came("B", "-2", 20)],
-            &Terms {
-                made_of,
-                ..Terms::default()
-            },
+            &Terms { made_of, ..Terms::default() },
         );
         assert!(report.exactly_once(), "{report}");
     }
@@ -528,20 +399,13 @@ mod tests {
     fn online_orders_are_nobodys_fault() {
         let mut order = came("A", "-1", 30);
         order.cause = Cause::OrderPlaced;
-        let report = judge(
-            &[sold("1", "A", "-2", 0)],
-            &[came("A", "-2", 20), order],
-            &Terms::default(),
-        );
+        let report = judge(&[sold("1", "A", "-2", 0)], &[came("A", "-2", 20), order], &Terms::default());
         assert!(report.exactly_once());
         assert_eq!(report.online_open, Decimal::units(1));
     }
 
     fn sold(ticket: &str, sku: &str, delta: &str, mono_ns: i64) -> Printed {
-        let at = Moment {
-            wall_us: 0,
-            mono_ns,
-        };
+        let at = Moment { wall_us: 0, mono_ns };
         Printed {
             register: "R1".to_owned(),
             ticket: ticket.to_owned(),
@@ -555,10 +419,7 @@ mod tests {
     fn came(sku: &str, delta: &str, mono_ns: i64) -> JournalLine {
         JournalLine {
             seq: 1,
-            at: Moment {
-                wall_us: 0,
-                mono_ns,
-            },
+            at: Moment { wall_us: 0, mono_ns },
             request: 1,
             cause: Cause::Adjust,
             sku: sku.to_owned(),

@@ -27,18 +27,10 @@ pub(crate) async fn post(base: &str, path: &str, headers: &[(&str, &str)], body:
     request("POST", base, path, headers, body).await
 }
 
-pub(crate) async fn request(
-    method: &str,
-    base: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> Got {
+pub(crate) async fn request(method: &str, base: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Got {
     let addr: SocketAddr = base.trim_start_matches("http://").parse().unwrap();
-    let mut text = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ncontent-length: {}\r\n",
-        body.len()
-    );
+    let mut text =
+        format!("{method} {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -52,20 +44,11 @@ pub(crate) async fn request(
     let split = got.windows(4).position(|window| window == b"\r\n\r\n");
     let head = String::from_utf8_lossy(&got[..split.unwrap_or(got.len())]).into_owned();
     let body = split.map(|at| got[at + 4..].to_vec()).unwrap_or_default();
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|code| code.parse().ok())
-        .unwrap_or(0);
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
     let promised = head
         .to_lowercase()
         .split("content-length: ")
         .nth(1)
         .and_then(|rest| rest.split("\r\n").next()?.parse::<usize>().ok());
-    Got {
-        status,
-        whole: promised == Some(body.len()),
-        head,
-        body,
-    }
+    Got { status, whole: promised == Some(body.len()), head, body }
 }

@@ -25,11 +25,7 @@ impl Server {
     /// # Errors
     /// The port is taken.
     pub async fn open(port: u16, router: Router) -> anyhow::Result<Self> {
-        let mut server = Self {
-            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            router,
-            running: None,
-        };
+        let mut server = Self { addr: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), router, running: None };
         server.reopen().await?;
         Ok(server)
     }
@@ -48,18 +44,11 @@ impl Server {
         if self.running.is_some() {
             return Ok(());
         }
-        let listener = TcpListener::bind(self.addr)
-            .await
-            .with_context(|| format!("cannot listen on {}", self.addr))?;
-        self.addr = listener
-            .local_addr()
-            .context("the listening socket has no address")?;
+        let listener = TcpListener::bind(self.addr).await.with_context(|| format!("cannot listen on {}", self.addr))?;
+        self.addr = listener.local_addr().context("the listening socket has no address")?;
         let closed = Arc::new(AtomicBool::new(false));
         let doorway = Doorway::new(listener, Arc::clone(&closed));
-        let service = self
-            .router
-            .clone()
-            .into_make_service_with_connect_info::<Connection>();
+        let service = self.router.clone().into_make_service_with_connect_info::<Connection>();
         let task = tokio::spawn(async move {
             // Only ends when it is aborted: accepting never fails for good.
             drop(axum::serve(doorway, service).await);

@@ -107,14 +107,9 @@ impl Default for ShopSettings {
             tokens: vec!["stand-in-token".to_owned()],
             client: ("stand-in-client".to_owned(), "stand-in-secret".to_owned()),
             token_lives: Duration::from_secs(86_399),
-            scopes: [
-                "read_products",
-                "read_inventory",
-                "write_inventory",
-                "read_locations",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            scopes: ["read_products", "read_inventory", "write_inventory", "read_locations"]
+                .map(str::to_owned)
+                .to_vec(),
             bucket_max: 2000,
             bucket_restore: 100,
             query_cost_max: cost::QUERY_COST_MAX,
@@ -212,9 +207,7 @@ pub struct Shop {
 
 impl fmt::Debug for Shop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shop")
-            .field("addr", &self.addr)
-            .finish_non_exhaustive()
+        f.debug_struct("Shop").field("addr", &self.addr).finish_non_exhaustive()
     }
 }
 
@@ -229,31 +222,19 @@ impl Shop {
     pub fn add_item(&self, item: NewItem) -> String {
         let mut state = locked(&self.state);
         let delay_us = i64::try_from(state.settings.index_delay.as_micros()).unwrap_or(i64::MAX);
-        let searchable_at_us = if delay_us == 0 {
-            i64::MIN
-        } else {
-            state.shop_now_us().saturating_add(delay_us)
-        };
+        let searchable_at_us = if delay_us == 0 { i64::MIN } else { state.shop_now_us().saturating_add(delay_us) };
         gid("InventoryItem", state.stock.add(item, searchable_at_us))
     }
 
     /// Adds a location; returns its id.
     pub fn add_location(&self, name: &str, active: bool) -> String {
-        gid(
-            "Location",
-            locked(&self.state).stock.add_location(name, active),
-        )
+        gid("Location", locked(&self.state).stock.add_location(name, active))
     }
 
     /// The id of the first location, where stock is kept.
     #[must_use]
     pub fn location(&self) -> String {
-        locked(&self.state)
-            .stock
-            .locations
-            .first()
-            .map(|location| gid("Location", location.id))
-            .unwrap_or_default()
+        locked(&self.state).stock.locations.first().map(|location| gid("Location", location.id)).unwrap_or_default()
     }
 
     /// Changes items with this SKU, as somebody in the shop's admin would; says how many there are.
@@ -270,31 +251,16 @@ impl Shop {
             }
         });
         let line = state.stock.with_sku(sku).next().and_then(|item| {
-            Some(stock::entry(
-                item,
-                *item.levels.keys().next()?,
-                Cause::Elsewhere,
-                "available",
-                delta,
-            ))
+            Some(stock::entry(item, *item.levels.keys().next()?, Cause::Elsewhere, "available", delta))
         });
-        state
-            .journal
-            .record(Origin::default(), line.into_iter().collect());
+        state.journal.record(Origin::default(), line.into_iter().collect());
         changed > 0
     }
 
     /// The numbers of the first item with this SKU at its first location.
     #[must_use]
     pub fn level(&self, sku: &str) -> Option<Level> {
-        locked(&self.state)
-            .stock
-            .with_sku(sku)
-            .next()?
-            .levels
-            .values()
-            .next()
-            .copied()
+        locked(&self.state).stock.with_sku(sku).next()?.levels.values().next().copied()
     }
 
     /// All items.
@@ -316,9 +282,7 @@ impl Shop {
         let mut state = locked(&self.state);
         let lines = state.stock.fulfil_order(id);
         let closed = lines.is_some();
-        state
-            .journal
-            .record(Origin::default(), lines.unwrap_or_default());
+        state.journal.record(Origin::default(), lines.unwrap_or_default());
         closed
     }
 
@@ -327,9 +291,7 @@ impl Shop {
         let mut state = locked(&self.state);
         let lines = state.stock.cancel_order(id);
         let closed = lines.is_some();
-        state
-            .journal
-            .record(Origin::default(), lines.unwrap_or_default());
+        state.journal.record(Origin::default(), lines.unwrap_or_default());
         closed
     }
 
@@ -357,9 +319,7 @@ impl Shop {
     /// Takes an access token back, static or issued; `None` takes all.
     pub fn revoke_token(&self, token: Option<&str>) {
         let mut state = locked(&self.state);
-        state
-            .tokens
-            .retain(|known, _| token.is_some_and(|token| token != known));
+        state.tokens.retain(|known, _| token.is_some_and(|token| token != known));
     }
 
     /// Lets another static token in.
@@ -377,10 +337,7 @@ impl Shop {
     pub fn stats(&self) -> ShopStats {
         let mut stats = {
             let state = locked(&self.state);
-            ShopStats {
-                keys: state.keys.count(),
-                ..state.stats.clone()
-            }
+            ShopStats { keys: state.keys.count(), ..state.stats.clone() }
         };
         stats.faults.clone_from(locked(&self.faults).fired());
         stats

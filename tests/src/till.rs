@@ -83,13 +83,7 @@ pub struct TillSettings {
 impl TillSettings {
     /// Plain sales of one to three pieces, appended to `path`.
     #[must_use]
-    pub fn journal(
-        register: &str,
-        format: Format,
-        path: &Path,
-        log: &Path,
-        skus: Vec<String>,
-    ) -> Self {
+    pub fn journal(register: &str, format: Format, path: &Path, log: &Path, skus: Vec<String>) -> Self {
         Self {
             register: register.to_owned(),
             format,
@@ -180,14 +174,7 @@ impl Till {
             .open(&settings.log)
             .with_context(|| format!("cannot open the log {}", settings.log.display()))?;
         let files = SaleFiles::open(&settings)?;
-        Ok(Self {
-            files,
-            log,
-            dice: Dice::new(settings.seed),
-            sold: 0,
-            last: None,
-            settings,
-        })
+        Ok(Self { files, log, dice: Dice::new(settings.seed), sold: 0, last: None, settings })
     }
 
     /// Numbers of tickets so far.
@@ -211,9 +198,7 @@ impl Till {
         self.sold += 1;
         let number = format!("{}-{:08}", self.settings.register, self.sold);
         let voided = self.dice.happens(self.settings.voids_per_mille);
-        let later = voided
-            && self.files.takes_corrections()
-            && self.last.as_ref().is_some_and(|last| !last.voided);
+        let later = voided && self.files.takes_corrections() && self.last.as_ref().is_some_and(|last| !last.voided);
         if later {
             self.cancel_last()?;
         }
@@ -242,19 +227,9 @@ impl Till {
     /// # Errors
     /// The pattern cannot say it (a CSV journal), nothing was sold, or a file cannot be written.
     pub fn cancel_last(&mut self) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            self.files.takes_corrections(),
-            "this kind of file cannot cancel a ticket later"
-        );
-        let mut ticket = self
-            .last
-            .take()
-            .context("no ticket was sold that could be cancelled")?;
-        let reversed = ticket
-            .moves()
-            .into_iter()
-            .map(|(line, sku, delta)| (line, sku, -delta))
-            .collect();
+        anyhow::ensure!(self.files.takes_corrections(), "this kind of file cannot cancel a ticket later");
+        let mut ticket = self.last.take().context("no ticket was sold that could be cancelled")?;
+        let reversed = ticket.moves().into_iter().map(|(line, sku, delta)| (line, sku, -delta)).collect();
         ticket.voided = true;
         self.write(&ticket, reversed)
     }
@@ -271,20 +246,12 @@ impl Till {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn run(
-        &mut self,
-        every: Duration,
-        most: Option<u64>,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<u64> {
+    pub fn run(&mut self, every: Duration, most: Option<u64>, stop: &AtomicBool) -> anyhow::Result<u64> {
         let (start, mut made) = (Instant::now(), 0_u32);
         while !stop.load(Ordering::Relaxed) && most.is_none_or(|most| u64::from(made) < most) {
             let due = start + every.saturating_mul(made);
             // In short pieces, so that a slow till still stops at once.
-            while let Some(wait) = due
-                .checked_duration_since(Instant::now())
-                .filter(|wait| !wait.is_zero())
-            {
+            while let Some(wait) = due.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero()) {
                 if stop.load(Ordering::Relaxed) {
                     return Ok(u64::from(made));
                 }
@@ -301,50 +268,31 @@ impl Till {
     /// # Errors
     /// The disk says no.
     pub fn sync_log(&self) -> anyhow::Result<()> {
-        self.log
-            .sync_data()
-            .context("cannot make the log of sales durable")
+        self.log.sync_data().context("cannot make the log of sales durable")
     }
 
     fn write(&mut self, ticket: &Ticket, moves: Vec<(u64, String, Decimal)>) -> anyhow::Result<()> {
         let torn = self.dice.happens(self.settings.torn_per_mille);
-        let pending = self
-            .files
-            .begin(&self.settings, ticket, torn, &mut self.dice)?;
+        let pending = self.files.begin(&self.settings, ticket, torn, &mut self.dice)?;
         self.print(ticket, moves)?;
         self.files.finish(&self.settings, pending)?;
-        if self.settings.durable_log {
-            self.sync_log()
-        } else {
-            Ok(())
-        }
+        if self.settings.durable_log { self.sync_log() } else { Ok(()) }
     }
 
     fn print(&mut self, ticket: &Ticket, moves: Vec<(u64, String, Decimal)>) -> anyhow::Result<()> {
         let at = Moment::now();
         let mut text = Vec::new();
         for (line, sku, delta) in moves {
-            let printed = Printed {
-                register: ticket.register.clone(),
-                ticket: ticket.number.clone(),
-                line,
-                sku,
-                delta,
-                at,
-            };
+            let printed =
+                Printed { register: ticket.register.clone(), ticket: ticket.number.clone(), line, sku, delta, at };
             serde_json::to_writer(&mut text, &printed).context("cannot print a line")?;
             text.push(b'\n');
         }
-        self.log
-            .write_all(&text)
-            .context("cannot write the log of sales")
+        self.log.write_all(&text).context("cannot write the log of sales")
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a till has a thread of its own and nothing to do between two sales"
-)]
+#[expect(clippy::disallowed_methods, reason = "a till has a thread of its own and nothing to do between two sales")]
 fn pause(time: Duration) {
     std::thread::sleep(time);
 }
@@ -365,11 +313,7 @@ mod tests {
 
     #[test]
     fn exports_and_single_files_are_complete_at_each_sale() {
-        for pattern in [
-            Pattern::ExportRenamed,
-            Pattern::ExportInPlace,
-            Pattern::PerTransaction,
-        ] {
+        for pattern in [Pattern::ExportRenamed, Pattern::ExportInPlace, Pattern::PerTransaction] {
             check(Format::JsonLines, pattern);
             check(Format::Csv, pattern);
         }
@@ -383,11 +327,7 @@ mod tests {
         let old = till.rotate().unwrap();
         till.ring_up().unwrap();
         for path in [old, folder.path().join("sales")] {
-            assert!(
-                std::fs::read_to_string(path)
-                    .unwrap()
-                    .starts_with("transaction,")
-            );
+            assert!(std::fs::read_to_string(path).unwrap().starts_with("transaction,"));
         }
     }
 
@@ -399,15 +339,9 @@ mod tests {
             till.ring_up().unwrap();
         }
         let log = printed(&folder.path().join("log")).unwrap();
-        assert!(
-            log.iter().any(|line| !line.delta.is_negative()),
-            "returns happen"
-        );
+        assert!(log.iter().any(|line| !line.delta.is_negative()), "returns happen");
         if format == Format::JsonLines {
-            let sold: Decimal = read_back(&folder.path().join("sales"), pattern)
-                .values()
-                .copied()
-                .sum();
+            let sold: Decimal = read_back(&folder.path().join("sales"), pattern).values().copied().sum();
             assert_eq!(sold, log.iter().map(|line| line.delta).sum(), "{pattern:?}");
         }
     }
@@ -425,28 +359,16 @@ mod tests {
         for line in texts.iter().flat_map(|text| text.lines()) {
             let ticket: serde_json::Value = serde_json::from_str(line).unwrap();
             let items = ticket["items"].as_array().unwrap().iter();
-            let sum = items
-                .map(|item| -Decimal::parse(item["quantity"].as_str().unwrap()).unwrap())
-                .sum();
+            let sum = items.map(|item| -Decimal::parse(item["quantity"].as_str().unwrap()).unwrap()).sum();
             let counts = ticket["status"] == "completed";
-            tickets.insert(
-                ticket["transaction"].to_string(),
-                if counts { sum } else { Decimal::ZERO },
-            );
+            tickets.insert(ticket["transaction"].to_string(), if counts { sum } else { Decimal::ZERO });
         }
         tickets
     }
 
     fn till(folder: &Path, format: Format, pattern: Pattern) -> Till {
         let skus = (0..20).map(|n| format!("SKU-{n:05}")).collect();
-        let settings = TillSettings::journal(
-            "R1",
-            format,
-            &folder.join("sales"),
-            &folder.join("log"),
-            skus,
-        )
-        .mixed();
+        let settings = TillSettings::journal("R1", format, &folder.join("sales"), &folder.join("log"), skus).mixed();
         Till::open(TillSettings {
             pattern,
             weighed_skus: vec!["CHEESE".to_owned()],

@@ -86,12 +86,7 @@ impl Listener for Doorway {
         let (stream, from) = Listener::accept(&mut self.listener).await;
         // Without it the kernel may hold a small reply back; a failure only costs time.
         drop(stream.set_nodelay(true));
-        let line = Line {
-            stream,
-            connection: Connection::default(),
-            closed: Arc::clone(&self.closed),
-            pause: None,
-        };
+        let line = Line { stream, connection: Connection::default(), closed: Arc::clone(&self.closed), pause: None };
         (line, from)
     }
 
@@ -112,21 +107,14 @@ pub struct Line {
 impl Line {
     fn broken(&self) -> io::Result<()> {
         if self.closed.load(Ordering::Relaxed) {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "the stand-in is down",
-            ));
+            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "the stand-in is down"));
         }
         Ok(())
     }
 }
 
 impl AsyncRead for Line {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.broken()?;
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
         self.broken()?;
@@ -135,11 +123,7 @@ impl AsyncRead for Line {
 }
 
 impl AsyncWrite for Line {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.broken()?;
         if let Some(pause) = &mut self.pause {
             ready!(pause.as_mut().poll(cx));
@@ -149,19 +133,14 @@ impl AsyncWrite for Line {
         let allowed = match order {
             Order::Pass => bytes,
             Order::CutAfter(0) => {
-                return Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::ConnectionReset,
-                    "cut on purpose",
-                )));
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut on purpose")));
             }
             Order::CutAfter(most) | Order::Drip(most, _) => bytes.get(..most).unwrap_or(bytes),
         };
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, allowed))?;
         match order {
             Order::Pass => {}
-            Order::CutAfter(most) => {
-                *locked(&self.connection.0) = Order::CutAfter(most.saturating_sub(written))
-            }
+            Order::CutAfter(most) => *locked(&self.connection.0) = Order::CutAfter(most.saturating_sub(written)),
             Order::Drip(_, pause) => self.pause = Some(Box::pin(tokio::time::sleep(pause))),
         }
         Poll::Ready(Ok(written))

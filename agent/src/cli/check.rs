@@ -8,9 +8,7 @@ use serde::Serialize;
 
 use super::exit;
 use super::output::{Form, Output, Tone};
-use crate::config::{
-    self, Config, ConfigFault, ConfigFaults, PlatformConfig, Severity, SourceConfig,
-};
+use crate::config::{self, Config, ConfigFault, ConfigFaults, PlatformConfig, Severity, SourceConfig};
 use crate::secret::SecretRef;
 
 /// What was found out about one thing.
@@ -41,42 +39,19 @@ pub enum ProbeResult {
 impl Probe {
     /// Fine.
     pub fn ok(subject: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            subject: subject.into(),
-            result: ProbeResult::Ok,
-            detail: detail.into(),
-            hint: None,
-        }
+        Self { subject: subject.into(), result: ProbeResult::Ok, detail: detail.into(), hint: None }
     }
 
     /// Works, but deserves a look.
-    pub fn warning(
-        subject: impl Into<String>,
-        detail: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
+    pub fn warning(subject: impl Into<String>, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         let (subject, detail) = (subject.into(), detail.into());
-        Self {
-            subject,
-            result: ProbeResult::Warning,
-            detail,
-            hint: Some(hint.into()),
-        }
+        Self { subject, result: ProbeResult::Warning, detail, hint: Some(hint.into()) }
     }
 
     /// Will not work.
-    pub fn fault(
-        subject: impl Into<String>,
-        detail: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
+    pub fn fault(subject: impl Into<String>, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         let (subject, detail) = (subject.into(), detail.into());
-        Self {
-            subject,
-            result: ProbeResult::Fault,
-            detail,
-            hint: Some(hint.into()),
-        }
+        Self { subject, result: ProbeResult::Fault, detail, hint: Some(hint.into()) }
     }
 }
 
@@ -97,12 +72,7 @@ impl CheckReport {
     /// The file is refused.
     #[must_use]
     pub fn refused(faults: &ConfigFaults) -> Self {
-        Self {
-            config: faults.file.clone(),
-            ok: false,
-            faults: faults.faults.clone(),
-            probes: Vec::new(),
-        }
+        Self { config: faults.file.clone(), ok: false, faults: faults.faults.clone(), probes: Vec::new() }
     }
 
     /// Adds what was seen.
@@ -125,12 +95,8 @@ pub fn offline(path: &Path) -> (CheckReport, Option<Config>) {
         Ok(config) => config,
         Err(faults) => return (CheckReport::refused(&faults), None),
     };
-    let mut report = CheckReport {
-        config: path.to_owned(),
-        ok: true,
-        faults: config.warnings.clone(),
-        probes: Vec::new(),
-    };
+    let mut report =
+        CheckReport { config: path.to_owned(), ok: true, faults: config.warnings.clone(), probes: Vec::new() };
     report.add(state_folder(&config.state.path));
     for source in &config.sources {
         report.add(source_path(source));
@@ -148,11 +114,7 @@ pub fn offline(path: &Path) -> (CheckReport, Option<Config>) {
         .filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
     {
         let detail = format!("`{}` is not there yet", folder.display());
-        report.add(Probe::warning(
-            "log folder",
-            detail,
-            "make it, or let the agent's user make it",
-        ));
+        report.add(Probe::warning("log folder", detail, "make it, or let the agent's user make it"));
     }
     (report, Some(config))
 }
@@ -161,21 +123,16 @@ fn state_folder(path: &Path) -> Probe {
     let subject = "state folder";
     let shown = path.display();
     match std::fs::metadata(path) {
-        Ok(found) if !found.is_dir() => Probe::fault(
-            subject,
-            format!("`{shown}` is a file"),
-            "name a folder in `[state] path`",
-        ),
-        Ok(found) if found.permissions().readonly() => Probe::fault(
-            subject,
-            format!("`{shown}` is read-only"),
-            "let the agent's user write to it",
-        ),
+        Ok(found) if !found.is_dir() => {
+            Probe::fault(subject, format!("`{shown}` is a file"), "name a folder in `[state] path`")
+        }
+        Ok(found) if found.permissions().readonly() => {
+            Probe::fault(subject, format!("`{shown}` is read-only"), "let the agent's user write to it")
+        }
         Ok(_) => Probe::ok(subject, format!("`{shown}`")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Probe::ok(
-            subject,
-            format!("`{shown}` is not there yet and will be made"),
-        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Probe::ok(subject, format!("`{shown}` is not there yet and will be made"))
+        }
         Err(error) => Probe::warning(
             subject,
             format!("cannot look at `{shown}`: {error}"),
@@ -246,24 +203,13 @@ pub fn print(out: &mut Output, report: &CheckReport) -> io::Result<()> {
             ProbeResult::Warning => (Tone::Warn, "warning"),
             ProbeResult::Fault => (Tone::Bad, "fault  "),
         };
-        out.line(&format!(
-            "{} {}: {}",
-            out.paint(tone, word),
-            probe.subject,
-            probe.detail
-        ))?;
+        out.line(&format!("{} {}: {}", out.paint(tone, word), probe.subject, probe.detail))?;
         if let Some(hint) = &probe.hint {
             out.line(&format!("        {}", out.paint(Tone::Dim, hint)))?;
         }
     }
-    let warned = report
-        .faults
-        .iter()
-        .any(|fault| fault.severity == Severity::Warning)
-        || report
-            .probes
-            .iter()
-            .any(|probe| probe.result == ProbeResult::Warning);
+    let warned = report.faults.iter().any(|fault| fault.severity == Severity::Warning)
+        || report.probes.iter().any(|probe| probe.result == ProbeResult::Warning);
     out.line(&match (report.ok, warned) {
         (true, false) => out.paint(Tone::Good, "The configuration is fine."),
         (true, true) => out.paint(Tone::Warn, "The configuration works; see the warnings."),
@@ -309,11 +255,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let platform = "[[platform]]\nkind = \"http\"\nurl = \"https://example.com/\"\nsecret = \"file:/not/there\"\n";
         let (report, _) = offline(&written(folder.path(), platform));
-        let probe = report
-            .probes
-            .iter()
-            .find(|probe| probe.subject == "platform http, secret")
-            .unwrap();
+        let probe = report.probes.iter().find(|probe| probe.subject == "platform http, secret").unwrap();
         assert_eq!(probe.result, ProbeResult::Warning);
         assert!(report.ok);
     }

@@ -57,21 +57,13 @@ impl Output {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let colour = form == Form::Human && wanted && io::stdout().is_terminal();
-        Self {
-            out: Box::new(io::stdout()),
-            form,
-            colour,
-        }
+        Self { out: Box::new(io::stdout()), form, colour }
     }
 
     /// Any writer, without colours.
     #[must_use]
     pub fn to(out: Box<dyn Write>, form: Form) -> Self {
-        Self {
-            out,
-            form,
-            colour: false,
-        }
+        Self { out, form, colour: false }
     }
 
     /// Who reads.
@@ -83,11 +75,7 @@ impl Output {
     /// `text` in its tone.
     #[must_use]
     pub fn paint(&self, tone: Tone, text: &str) -> String {
-        if self.colour && tone != Tone::Plain {
-            format!("{}{text}\x1b[0m", tone.code())
-        } else {
-            text.to_owned()
-        }
+        if self.colour && tone != Tone::Plain { format!("{}{text}\x1b[0m", tone.code()) } else { text.to_owned() }
     }
 
     /// One line.
@@ -174,13 +162,7 @@ impl Table {
     /// A table with these columns.
     #[must_use]
     pub fn new(columns: &[(&str, Align)]) -> Self {
-        Self {
-            columns: columns
-                .iter()
-                .map(|(name, align)| ((*name).to_owned(), *align))
-                .collect(),
-            rows: Vec::new(),
-        }
+        Self { columns: columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect(), rows: Vec::new() }
     }
 
     /// Adds a row.
@@ -191,17 +173,8 @@ impl Table {
     /// Adds a row of cells that mean something.
     pub fn toned_row(&mut self, cells: impl IntoIterator<Item = (String, Tone)>) {
         // A line break or an escape code read from a POS must not break the table or the terminal.
-        let clean = |text: String| {
-            text.chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .collect()
-        };
-        self.rows.push(
-            cells
-                .into_iter()
-                .map(|(text, tone)| (clean(text), tone))
-                .collect(),
-        );
+        let clean = |text: String| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.rows.push(cells.into_iter().map(|(text, tone)| (clean(text), tone)).collect());
     }
 
     /// Has it no rows?
@@ -212,37 +185,18 @@ impl Table {
 
     fn render(&self, paint: impl Fn(Tone, &str) -> String) -> String {
         let width = |index: usize| {
-            let cells = self
-                .rows
-                .iter()
-                .filter_map(|row| row.get(index))
-                .map(|(text, _)| text.chars().count());
-            cells
-                .chain(
-                    self.columns
-                        .get(index)
-                        .map(|(name, _)| name.chars().count()),
-                )
-                .max()
-                .unwrap_or(0)
+            let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|(text, _)| text.chars().count());
+            cells.chain(self.columns.get(index).map(|(name, _)| name.chars().count())).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         let mut out = String::new();
-        let heading: Vec<(String, Tone)> = self
-            .columns
-            .iter()
-            .map(|(name, _)| (name.clone(), Tone::Strong))
-            .collect();
+        let heading: Vec<(String, Tone)> = self.columns.iter().map(|(name, _)| (name.clone(), Tone::Strong)).collect();
         for row in std::iter::once(&heading).chain(&self.rows) {
             let mut line = String::new();
             let mut gap = 0;
             for (((text, tone), (_, align)), width) in row.iter().zip(&self.columns).zip(&widths) {
                 let pad = width.saturating_sub(text.chars().count());
-                let (before, after) = if *align == Align::Right {
-                    (pad, 0)
-                } else {
-                    (0, pad)
-                };
+                let (before, after) = if *align == Align::Right { (pad, 0) } else { (0, pad) };
                 line.push_str(&" ".repeat(gap + before));
                 line.push_str(&paint(*tone, text));
                 gap = after + 2;
@@ -263,10 +217,7 @@ mod tests {
         let mut table = Table::new(&[("sku", Align::Left), ("units", Align::Right)]);
         table.row(["A", "12"]);
         table.row(["long\u{1b}[31m", "-3"]);
-        assert_eq!(
-            table.render(|_, text| text.to_owned()),
-            "sku        units\nA             12\nlong [31m     -3\n"
-        );
+        assert_eq!(table.render(|_, text| text.to_owned()), "sku        units\nA             12\nlong [31m     -3\n");
     }
 
     #[test]

@@ -31,19 +31,13 @@ impl Progress {
             return Self::silent();
         }
         let template = match (total, unit) {
-            (Some(_), Unit::Bytes) => {
-                "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}"
-            }
+            (Some(_), Unit::Bytes) => "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
             (Some(_), Unit::Count) => "{msg} [{bar:30}] {human_pos}/{human_len} {per_sec} {eta}",
             (None, Unit::Bytes) => "{spinner} {msg} {bytes} {bytes_per_sec}",
             (None, Unit::Count) => "{spinner} {msg} {human_pos} {per_sec}",
         };
-        let bar = ProgressBar::with_draw_target(
-            total,
-            ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND),
-        );
-        let style =
-            ProgressStyle::with_template(template).expect("the templates above are well formed");
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
+        let style = ProgressStyle::with_template(template).expect("the templates above are well formed");
         bar.set_style(style.progress_chars("=> "));
         bar.set_message(what);
         if total.is_none() {

@@ -43,23 +43,14 @@ fn sources(status: &StatusSnapshot) -> Table {
             SourceState::Waiting => ("waiting", Tone::Warn),
             SourceState::Error => ("error", Tone::Bad),
         };
-        let sale = source
-            .last_sale_at
-            .map_or_else(|| "none yet".to_owned(), |at| ago(status.now, at));
+        let sale = source.last_sale_at.map_or_else(|| "none yet".to_owned(), |at| ago(status.now, at));
         table.toned_row([
             (source.name.clone(), Tone::Plain),
             (state.to_owned(), tone),
             (sale, Tone::Plain),
             (source.transactions.to_string(), Tone::Plain),
             (source.lines.to_string(), Tone::Plain),
-            (
-                source.quarantined.to_string(),
-                if source.quarantined > 0 {
-                    Tone::Warn
-                } else {
-                    Tone::Plain
-                },
-            ),
+            (source.quarantined.to_string(), if source.quarantined > 0 { Tone::Warn } else { Tone::Plain }),
         ]);
     }
     table
@@ -82,12 +73,7 @@ fn lanes(status: &StatusSnapshot) -> Table {
             LaneState::BackingOff => ("backing off", Tone::Warn),
             LaneState::Paused => ("paused", Tone::Bad),
         };
-        let alarming = |number: u64| {
-            (
-                number.to_string(),
-                if number > 0 { Tone::Warn } else { Tone::Plain },
-            )
-        };
+        let alarming = |number: u64| (number.to_string(), if number > 0 { Tone::Warn } else { Tone::Plain });
         table.toned_row([
             (lane.name.clone(), Tone::Plain),
             (state.to_owned(), tone),

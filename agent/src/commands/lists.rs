@@ -36,26 +36,60 @@ const TARGETS: &str = "SELECT l.name AS platform, s.code AS sku, t.title, t.targ
 
 pub(super) fn outbox(config: &Config, action: Option<&OutboxAction>, out: &mut Output) -> anyhow::Result<u8> {
     match action {
-        None => list(config, &format!("{ENTRIES} WHERE state <> 'discarded' ORDER BY entry"), &ListArgs::default(), "The outbox is empty: everything read is in the shop.", out),
-        Some(OutboxAction::List(args)) => list(config, &format!("{ENTRIES} ORDER BY entry"), args, "The outbox is empty: everything read is in the shop.", out),
-        Some(OutboxAction::Show { id }) => list(config, &format!("{ENTRIES} WHERE entry = {id}"), &ListArgs::default(), "There is no open entry of this number; it may be delivered.", out),
+        None => list(
+            config,
+            &format!("{ENTRIES} WHERE state <> 'discarded' ORDER BY entry"),
+            &ListArgs::default(),
+            "The outbox is empty: everything read is in the shop.",
+            out,
+        ),
+        Some(OutboxAction::List(args)) => list(
+            config,
+            &format!("{ENTRIES} ORDER BY entry"),
+            args,
+            "The outbox is empty: everything read is in the shop.",
+            out,
+        ),
+        Some(OutboxAction::Show { id }) => list(
+            config,
+            &format!("{ENTRIES} WHERE entry = {id}"),
+            &ListArgs::default(),
+            "There is no open entry of this number; it may be delivered.",
+            out,
+        ),
         Some(OutboxAction::Retry { id }) => act(config, &Action::RetryEntry { id: *id }, out),
-        Some(OutboxAction::Discard { id, reason }) => act(config, &Action::DiscardEntry { id: *id, reason: reason.clone() }, out),
+        Some(OutboxAction::Discard { id, reason }) => {
+            act(config, &Action::DiscardEntry { id: *id, reason: reason.clone() }, out)
+        }
     }
 }
 
 pub(super) fn quarantine(config: &Config, action: Option<&QuarantineAction>, out: &mut Output) -> anyhow::Result<u8> {
     let empty = "Nothing is in quarantine.";
     match action {
-        None => list(config, &format!("{QUARANTINED} WHERE state = 'open' ORDER BY id DESC"), &ListArgs::default(), empty, out),
-        Some(QuarantineAction::List(args)) => list(config, &format!("{QUARANTINED} ORDER BY id DESC"), args, empty, out),
+        None => list(
+            config,
+            &format!("{QUARANTINED} WHERE state = 'open' ORDER BY id DESC"),
+            &ListArgs::default(),
+            empty,
+            out,
+        ),
+        Some(QuarantineAction::List(args)) => {
+            list(config, &format!("{QUARANTINED} ORDER BY id DESC"), args, empty, out)
+        }
         Some(QuarantineAction::Show { id }) => {
-            let sql = format!("SELECT q.*, s.name AS source FROM quarantine q JOIN source s ON s.id = q.source WHERE q.id = {id}");
+            let sql = format!(
+                "SELECT q.*, s.name AS source FROM quarantine q JOIN source s ON s.id = q.source WHERE q.id = {id}"
+            );
             list(config, &sql, &ListArgs::default(), "There is no record of this number.", out)
         }
         Some(QuarantineAction::Retry { id }) => {
             let source: Option<String> = reader(config)?
-                .query_row("SELECT s.name FROM quarantine q JOIN source s ON s.id = q.source WHERE q.id = ?1", [id], |row| row.get(0))
+                .query_row(
+                    "SELECT s.name FROM quarantine q JOIN source s ON s.id = q.source WHERE q.id = ?1",
+                    [id],
+                    |row| row.get(0),
+                )
                 .ok();
             match source {
                 Some(source) => act(config, &Action::RereadSource { source }, out),
@@ -65,16 +99,24 @@ pub(super) fn quarantine(config: &Config, action: Option<&QuarantineAction>, out
                 }
             }
         }
-        Some(QuarantineAction::Discard { id, reason }) => act(config, &Action::DiscardQuarantined { id: *id, reason: reason.clone() }, out),
+        Some(QuarantineAction::Discard { id, reason }) => {
+            act(config, &Action::DiscardQuarantined { id: *id, reason: reason.clone() }, out)
+        }
     }
 }
 
 pub(super) fn mapping(config: &Config, action: Option<&MappingAction>, out: &mut Output) -> anyhow::Result<u8> {
     let empty = "No SKU has been looked up yet.";
     match action {
-        None => list(config, &format!("{TARGETS} ORDER BY t.target IS NOT NULL, s.code"), &ListArgs::default(), empty, out),
-        Some(MappingAction::List(args)) => list(config, &format!("{TARGETS} ORDER BY t.target IS NOT NULL, s.code"), args, empty, out),
-        Some(MappingAction::Forget { sku, platform }) => act(config, &Action::ForgetTarget { sku: sku.clone(), platform: platform.clone() }, out),
+        None => {
+            list(config, &format!("{TARGETS} ORDER BY t.target IS NOT NULL, s.code"), &ListArgs::default(), empty, out)
+        }
+        Some(MappingAction::List(args)) => {
+            list(config, &format!("{TARGETS} ORDER BY t.target IS NOT NULL, s.code"), args, empty, out)
+        }
+        Some(MappingAction::Forget { sku, platform }) => {
+            act(config, &Action::ForgetTarget { sku: sku.clone(), platform: platform.clone() }, out)
+        }
     }
 }
 
@@ -130,7 +172,9 @@ fn cell(found: Option<&Value>) -> String {
         Some(Value::String(text)) => text.clone(),
         // Numbers of entries go beyond what a float holds exactly.
         Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
-        Some(Value::Number(number)) => number.as_f64().filter(|n| n.fract() == 0.0).map_or_else(|| number.to_string(), |n| format!("{n:.0}")),
+        Some(Value::Number(number)) => {
+            number.as_f64().filter(|n| n.fract() == 0.0).map_or_else(|| number.to_string(), |n| format!("{n:.0}"))
+        }
         Some(other) => other.to_string(),
     }
 }

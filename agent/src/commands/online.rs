@@ -41,7 +41,11 @@ fn sources(config: &Config) -> Vec<Probe> {
             match source.poll(&[], clock.now()) {
                 Ok(Poll::Chunk(chunk)) => Probe::ok(
                     subject,
-                    format!("readable; the first look gives {} transactions and {} unreadable records", chunk.transactions.len(), chunk.quarantined.len()),
+                    format!(
+                        "readable; the first look gives {} transactions and {} unreadable records",
+                        chunk.transactions.len(),
+                        chunk.quarantined.len()
+                    ),
                 ),
                 Ok(Poll::Quiet { .. }) => Probe::ok(subject, "reachable, nothing to read yet"),
                 Err(fault) => Probe::fault(subject, crate::ingest::chain(&fault), fault.hint()),
@@ -59,10 +63,19 @@ fn platforms(config: &Config) -> anyhow::Result<Vec<Probe>> {
             Ok(report) => {
                 let facts: Vec<String> = report.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
                 probes.push(Probe::ok(subject.clone(), facts.join(", ")));
-                probes.extend(report.faults.into_iter().map(|fault| Probe::fault(subject.clone(), fault, "mend it at the platform")));
+                probes.extend(
+                    report
+                        .faults
+                        .into_iter()
+                        .map(|fault| Probe::fault(subject.clone(), fault, "mend it at the platform")),
+                );
             }
-            Err(CallFailure::Passing { reason, .. }) => probes.push(Probe::fault(subject, reason, "check the network and the address")),
-            Err(CallFailure::LaneRefused { cause, detail }) => probes.push(Probe::fault(subject, format!("{}: {detail}", cause.as_str()), "mend it at the platform")),
+            Err(CallFailure::Passing { reason, .. }) => {
+                probes.push(Probe::fault(subject, reason, "check the network and the address"))
+            }
+            Err(CallFailure::LaneRefused { cause, detail }) => {
+                probes.push(Probe::fault(subject, format!("{}: {detail}", cause.as_str()), "mend it at the platform"))
+            }
         }
     }
     Ok(probes)

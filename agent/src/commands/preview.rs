@@ -66,7 +66,14 @@ pub(super) fn preview(config: &Config, args: &PreviewArgs, out: &mut Output) -> 
     Ok(exit::OK)
 }
 
-fn show(chunk: &Chunk, limit: u64, lines: &mut u64, quarantined: &mut u64, table: &mut Table, out: &mut Output) -> anyhow::Result<()> {
+fn show(
+    chunk: &Chunk,
+    limit: u64,
+    lines: &mut u64,
+    quarantined: &mut u64,
+    table: &mut Table,
+    out: &mut Output,
+) -> anyhow::Result<()> {
     for read in &chunk.transactions {
         for (index, line) in read.lines.iter().enumerate() {
             if *lines >= limit {

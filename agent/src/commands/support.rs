@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use super::{exit, reader};
 use crate::cli::output::Output;
 use crate::cli::show;
-use crate::config::{self, Config};
-use crate::status::StatusSnapshot;
 use crate::clock::Clock;
+use crate::config::{self, Config};
 use crate::diag::{self, DiagInput};
+use crate::status::StatusSnapshot;
 use crate::{connect, telemetry};
 
 const ANSWER_WAIT: std::time::Duration = std::time::Duration::from_secs(3);
@@ -23,7 +23,11 @@ pub(super) fn status(config: &Config, out: &mut Output) -> anyhow::Result<u8> {
         }
         Err(error) => {
             let answer = serde_json::json!({ "running": false, "error": format!("{error:#}") });
-            out.answer(&answer, |out| out.line(&format!("The agent does not answer ({error:#}). Start it with `tillsync run`, or look at its log.")))?;
+            out.answer(&answer, |out| {
+                out.line(&format!(
+                    "The agent does not answer ({error:#}). Start it with `tillsync run`, or look at its log."
+                ))
+            })?;
             Ok(exit::UNREACHABLE)
         }
     }
@@ -61,12 +65,25 @@ pub(super) fn diag(path: &Path, output: Option<&Path>, out: &mut Output) -> anyh
 /// What the database holds, in numbers.
 fn facts(config: &Config) -> Vec<(String, String)> {
     let Ok(conn) = reader(config) else { return vec![("database".to_owned(), "none, or not readable".to_owned())] };
-    let one = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_or_else(|e| e.to_string(), |n| n.to_string());
-    let mut facts: Vec<(String, String)> =
-        ["txn", "txn_past", "movement", "sku", "pending", "batch", "sent", "dead_letter", "quarantine", "target", "overwrite"]
-            .iter()
-            .map(|table| (format!("rows of {table}"), one(&format!("SELECT count(*) FROM {table}"))))
-            .collect();
+    let one = |sql: &str| {
+        conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_or_else(|e| e.to_string(), |n| n.to_string())
+    };
+    let mut facts: Vec<(String, String)> = [
+        "txn",
+        "txn_past",
+        "movement",
+        "sku",
+        "pending",
+        "batch",
+        "sent",
+        "dead_letter",
+        "quarantine",
+        "target",
+        "overwrite",
+    ]
+    .iter()
+    .map(|table| (format!("rows of {table}"), one(&format!("SELECT count(*) FROM {table}"))))
+    .collect();
     facts.push(("schema version".to_owned(), one("PRAGMA user_version")));
     facts.push(("pages".to_owned(), one("PRAGMA page_count")));
     facts

@@ -141,25 +141,11 @@ impl ConfigFault {
     pub fn at(mut self, source: &str, offset: usize) -> Self {
         let before = source.get(..offset).unwrap_or(source);
         let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
-        let line = source
-            .get(line_start..)
-            .and_then(|rest| rest.lines().next())
-            .unwrap_or_default();
+        let line = source.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
         self.line = Some(before.matches('\n').count().saturating_add(1));
-        self.column = Some(
-            before
-                .get(line_start..)
-                .unwrap_or_default()
-                .chars()
-                .count()
-                .saturating_add(1),
-        );
+        self.column = Some(before.get(line_start..).unwrap_or_default().chars().count().saturating_add(1));
         let hide = matches!(self.code, FaultCode::UnknownKey | FaultCode::LiteralSecret);
-        self.text = Some(if hide {
-            mask::hide_value(line)
-        } else {
-            mask::mask_line(line, &self.key)
-        });
+        self.text = Some(if hide { mask::hide_value(line) } else { mask::mask_line(line, &self.key) });
         self
     }
 
@@ -207,10 +193,7 @@ impl ConfigFaults {
     pub fn new(file: &Path, mut faults: Vec<ConfigFault>) -> Self {
         faults.sort_by_key(|fault| (fault.line.unwrap_or(usize::MAX), fault.column));
         faults.truncate(FAULTS_MAX);
-        Self {
-            file: file.to_owned(),
-            faults,
-        }
+        Self { file: file.to_owned(), faults }
     }
 
     /// One fault about the file as a whole.
@@ -222,9 +205,7 @@ impl ConfigFaults {
     /// The stable name of the first fault.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.faults
-            .first()
-            .map_or("config_unreadable", |fault| fault.code.as_str())
+        self.faults.first().map_or("config_unreadable", |fault| fault.code.as_str())
     }
 }
 
@@ -234,23 +215,13 @@ impl fmt::Display for ConfigFaults {
             fault.write(f, &self.file)?;
             writeln!(f)?;
         }
-        let errors = self
-            .faults
-            .iter()
-            .filter(|fault| fault.severity == Severity::Error)
-            .count();
+        let errors = self.faults.iter().filter(|fault| fault.severity == Severity::Error).count();
         let warnings = self.faults.len().saturating_sub(errors);
         let count = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         match (errors, warnings) {
             (0, _) => write!(f, "{}: {}", self.file.display(), count(warnings, "warning")),
             (_, 0) => write!(f, "{}: {}", self.file.display(), count(errors, "fault")),
-            _ => write!(
-                f,
-                "{}: {}, {}",
-                self.file.display(),
-                count(errors, "fault"),
-                count(warnings, "warning")
-            ),
+            _ => write!(f, "{}: {}, {}", self.file.display(), count(errors, "fault"), count(warnings, "warning")),
         }
     }
 }

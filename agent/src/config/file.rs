@@ -10,10 +10,7 @@ use serde::Deserialize;
 /// Configuration of the Tillsync agent.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, title = "Tillsync agent")]
-#[expect(
-    dead_code,
-    reason = "exists for the schema: tables are read one by one, see `read.rs`"
-)]
+#[expect(dead_code, reason = "exists for the schema: tables are read one by one, see `read.rs`")]
 pub(super) struct ConfigFile {
     /// The store.
     pub(super) store: StoreTable,

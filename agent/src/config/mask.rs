@@ -28,9 +28,8 @@ const SECRET_WORDS: [&str; 11] = [
 ];
 
 /// Beginnings of tokens that are recognised wherever they stand.
-const TOKEN_PREFIXES: [&str; 10] = [
-    "shpat_", "shpss_", "shpca_", "shppa_", "shpua_", "shprt_", "whsec_", "ck_", "cs_", "sk_live_",
-];
+const TOKEN_PREFIXES: [&str; 10] =
+    ["shpat_", "shpss_", "shpca_", "shppa_", "shpua_", "shprt_", "whsec_", "ck_", "cs_", "sk_live_"];
 
 /// Shortest run of letters and digits after a prefix that is taken for a token.
 const TOKEN_TAIL_MIN: usize = 6;
@@ -39,12 +38,7 @@ const TOKEN_TAIL_MIN: usize = 6;
 #[must_use]
 pub fn is_secret_path(path: &str) -> bool {
     let mut parts = path.split('.');
-    let last = path
-        .rsplit('.')
-        .next()
-        .unwrap_or_default()
-        .to_lowercase()
-        .replace('-', "_");
+    let last = path.rsplit('.').next().unwrap_or_default().to_lowercase().replace('-', "_");
     parts.any(|part| part == "headers")
         || last == "key"
         || last.ends_with("_key")
@@ -60,11 +54,7 @@ pub fn mask_line(line: &str, path: &str) -> String {
         || lower.contains("headers")
         || lower.contains("_key")
         || lower.contains("-key");
-    if suspicious {
-        hide_value(line)
-    } else {
-        scrub(line)
-    }
+    if suspicious { hide_value(line) } else { scrub(line) }
 }
 
 /// `line` with everything after the first `=` hidden, unless it is nothing but a reference.
@@ -91,9 +81,9 @@ pub fn hide_value(line: &str) -> String {
 pub fn scrub(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut after_scheme_word = false;
-    for piece in text.split_inclusive(|c: char| {
-        c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '<' | '>' | '(' | ')')
-    }) {
+    for piece in
+        text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '<' | '>' | '(' | ')'))
+    {
         let end = piece.trim_end_matches(|c: char| {
             c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '<' | '>' | '(' | ')')
         });
@@ -106,10 +96,7 @@ pub fn scrub(text: &str) -> String {
             out.push_str(&scrub_word(end));
         }
         if !end.is_empty() {
-            after_scheme_word = matches!(
-                lower.trim_start_matches("authorization:"),
-                "bearer" | "basic"
-            );
+            after_scheme_word = matches!(lower.trim_start_matches("authorization:"), "bearer" | "basic");
         }
         out.push_str(tail);
     }
@@ -135,28 +122,15 @@ fn hide_tokens(word: &str) -> String {
         let Some(at) = lower.find(prefix) else {
             continue;
         };
-        let starts_a_word = lower
-            .get(..at)
-            .unwrap_or_default()
-            .chars()
-            .last()
-            .is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_');
-        let tail = lower
-            .get(at.saturating_add(prefix.len())..)
-            .unwrap_or_default();
-        let run = tail
-            .chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_'))
-            .count();
+        let starts_a_word =
+            lower.get(..at).unwrap_or_default().chars().last().is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_');
+        let tail = lower.get(at.saturating_add(prefix.len())..).unwrap_or_default();
+        let run =
+            tail.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_')).count();
         if starts_a_word && run >= TOKEN_TAIL_MIN {
             let end = at.saturating_add(prefix.len()).saturating_add(run);
-            let before = word
-                .get(..at.saturating_add(prefix.len()))
-                .unwrap_or_default();
-            return format!(
-                "{before}{MASK}{}",
-                hide_tokens(word.get(end..).unwrap_or_default())
-            );
+            let before = word.get(..at.saturating_add(prefix.len())).unwrap_or_default();
+            return format!("{before}{MASK}{}", hide_tokens(word.get(end..).unwrap_or_default()));
         }
     }
     word.to_owned()
@@ -169,12 +143,7 @@ fn looks_like_mail(word: &str) -> bool {
 }
 
 fn hide_home(word: &str) -> String {
-    for (marker, separator) in [
-        ("/home/", '/'),
-        ("/Users/", '/'),
-        ("\\Users\\", '\\'),
-        ("\\\\Users\\\\", '\\'),
-    ] {
+    for (marker, separator) in [("/home/", '/'), ("/Users/", '/'), ("\\Users\\", '\\'), ("\\\\Users\\\\", '\\')] {
         let Some(at) = word.find(marker) else {
             continue;
         };
@@ -182,10 +151,7 @@ fn hide_home(word: &str) -> String {
         let rest = word.get(from..).unwrap_or_default();
         let user_end = rest.find(separator).unwrap_or(rest.len());
         if user_end > 0 {
-            let (before, after) = (
-                word.get(..from).unwrap_or_default(),
-                rest.get(user_end..).unwrap_or_default(),
-            );
+            let (before, after) = (word.get(..from).unwrap_or_default(), rest.get(user_end..).unwrap_or_default());
             return format!("{before}{MASK}{after}");
         }
     }
@@ -216,12 +182,8 @@ fn end_run(out: &mut String, run: &str) {
     let mut start = 0;
     while let Some(group) = groups.get(start) {
         let mut digits = Vec::new();
-        let card_end = groups
-            .iter()
-            .enumerate()
-            .skip(start)
-            .take_while(|(_, group)| group.len() <= 20)
-            .find(|(_, group)| {
+        let card_end =
+            groups.iter().enumerate().skip(start).take_while(|(_, group)| group.len() <= 20).find(|(_, group)| {
                 digits.extend(group.chars().filter_map(|c| c.to_digit(10)));
                 is_card(&digits)
             });
@@ -250,13 +212,11 @@ fn luhn(digits: &[u32]) -> bool {
         .iter()
         .rev()
         .enumerate()
-        .map(
-            |(place, digit)| match (place % 2, digit.saturating_mul(2)) {
-                (0, _) => *digit,
-                (_, double) if double > 9 => double.saturating_sub(9),
-                (_, double) => double,
-            },
-        )
+        .map(|(place, digit)| match (place % 2, digit.saturating_mul(2)) {
+            (0, _) => *digit,
+            (_, double) if double > 9 => double.saturating_sub(9),
+            (_, double) => double,
+        })
         .sum();
     sum.is_multiple_of(10)
 }

@@ -34,11 +34,7 @@ enum PlainHttp {
     Private,
 }
 
-pub(super) fn shopify(
-    resolver: &mut Resolver<'_>,
-    path: &str,
-    table: ShopifyTable,
-) -> Option<ShopifyConfig> {
+pub(super) fn shopify(resolver: &mut Resolver<'_>, path: &str, table: ShopifyTable) -> Option<ShopifyConfig> {
     let key = |name: &str| format!("{path}.{name}");
     let name = table.name.unwrap_or_else(|| "shopify".to_owned());
     resolver.name("platform", &key("name"), &name);
@@ -49,31 +45,18 @@ pub(super) fn shopify(
     );
     let base_url = match (table.shop, table.base_url) {
         (Some(_), Some(_)) => {
-            let fault = ConfigFault::new(
-                FaultCode::NotAllowed,
-                key("base_url"),
-                "`shop` and `base_url` exclude each other",
-            );
+            let fault =
+                ConfigFault::new(FaultCode::NotAllowed, key("base_url"), "`shop` and `base_url` exclude each other");
             resolver.fault(fault.hint("keep `shop`; `base_url` is for tests and proxies"));
             None
         }
         (None, Some(url)) => address(resolver, &key("base_url"), &url, PlainHttp::Loopback)
             .map(|url| url.trim_end_matches('/').to_owned()),
         (shop, None) => resolver
-            .required(
-                &key("shop"),
-                shop,
-                "the shop's permanent name, as `name.myshopify.com`",
-            )
+            .required(&key("shop"), shop, "the shop's permanent name, as `name.myshopify.com`")
             .and_then(|shop| shop_address(resolver, &key("shop"), &shop)),
     };
-    let auth = auth(
-        resolver,
-        path,
-        table.token,
-        table.client_id,
-        table.client_secret,
-    );
+    let auth = auth(resolver, path, table.token, table.client_id, table.client_secret);
     let in_flight: u32 = resolver.number(&key("in_flight"), table.in_flight, 1..=16, 4);
     Some(ShopifyConfig {
         name: LaneName::new(name),
@@ -90,43 +73,30 @@ pub(super) fn shopify(
     })
 }
 
-pub(super) fn http(
-    resolver: &mut Resolver<'_>,
-    path: &str,
-    table: HttpTable,
-) -> Option<HttpConfig> {
+pub(super) fn http(resolver: &mut Resolver<'_>, path: &str, table: HttpTable) -> Option<HttpConfig> {
     let key = |name: &str| format!("{path}.{name}");
     let name = table.name.unwrap_or_else(|| "http".to_owned());
     resolver.name("platform", &key("name"), &name);
     let url = resolver
-        .required(
-            &key("url"),
-            table.url,
-            "the address that takes batches, as `https://middleware.example.com/stock`",
-        )
+        .required(&key("url"), table.url, "the address that takes batches, as `https://middleware.example.com/stock`")
         .and_then(|url| address(resolver, &key("url"), &url, PlainHttp::Private));
     let had_secret = table.secret.is_some();
-    let secret = table
-        .secret
-        .and_then(|secret| reference(resolver, &key("secret"), &secret));
+    let secret = table.secret.and_then(|secret| reference(resolver, &key("secret"), &secret));
     if !had_secret {
-        let fault = ConfigFault::new(
-            FaultCode::Missing,
-            path,
-            "there is no `secret`: batches are sent unsigned",
+        let fault = ConfigFault::new(FaultCode::Missing, path, "there is no `secret`: batches are sent unsigned");
+        resolver.fault(
+            fault
+                .hint("agree on a `whsec_` secret with the receiver and refer to it, as `secret = \"env:DOOR_SECRET\"`")
+                .as_warning(),
         );
-        resolver.fault(fault.hint("agree on a `whsec_` secret with the receiver and refer to it, as `secret = \"env:DOOR_SECRET\"`").as_warning());
     }
     let mut headers = BTreeMap::new();
     for (header, value) in table.headers.unwrap_or_default() {
-        if let Some(value) =
-            header_value(resolver, &key(&format!("headers.{header}")), &header, value)
-        {
+        if let Some(value) = header_value(resolver, &key(&format!("headers.{header}")), &header, value) {
             headers.insert(header, value);
         }
     }
-    let changes_max: u32 =
-        resolver.number(&key("changes_max"), table.changes_max, 1..=10_000, 1000);
+    let changes_max: u32 = resolver.number(&key("changes_max"), table.changes_max, 1..=10_000, 1000);
     let in_flight: u32 = resolver.number(&key("in_flight"), table.in_flight, 1..=16, 4);
     Some(HttpConfig {
         name: LaneName::new(name),
@@ -148,32 +118,19 @@ fn auth(
 ) -> Option<ShopifyAuth> {
     let key = |name: &str| format!("{path}.{name}");
     match (token, client_id, client_secret) {
-        (Some(token), None, None) => {
-            reference(resolver, &key("token"), &token).map(ShopifyAuth::Token)
-        }
+        (Some(token), None, None) => reference(resolver, &key("token"), &token).map(ShopifyAuth::Token),
         (None, Some(id), Some(secret)) => {
-            let client_id = SecretRef::parse(&id)
-                .map_or_else(|_| PlainOrSecret::Plain(id), PlainOrSecret::Secret);
+            let client_id = SecretRef::parse(&id).map_or_else(|_| PlainOrSecret::Plain(id), PlainOrSecret::Secret);
             let client_secret = reference(resolver, &key("client_secret"), &secret)?;
-            Some(ShopifyAuth::ClientCredentials {
-                client_id,
-                client_secret,
-            })
+            Some(ShopifyAuth::ClientCredentials { client_id, client_secret })
         }
         (None, None, None) => {
-            resolver.required(
-                &key("token"),
-                None,
-                "give `token`, or `client_id` and `client_secret`",
-            );
+            resolver.required(&key("token"), None, "give `token`, or `client_id` and `client_secret`");
             None
         }
         (Some(_), _, _) => {
             let message = "`token` and `client_id`/`client_secret` exclude each other";
-            resolver.fault(
-                ConfigFault::new(FaultCode::NotAllowed, key("token"), message)
-                    .hint("keep one of them"),
-            );
+            resolver.fault(ConfigFault::new(FaultCode::NotAllowed, key("token"), message).hint("keep one of them"));
             None
         }
         (None, Some(_), None) => {
@@ -192,11 +149,7 @@ fn reference(resolver: &mut Resolver<'_>, key: &str, text: &str) -> Option<Secre
     let found = SecretRef::parse(text).ok();
     if found.is_none() {
         let fault = if text.starts_with("keyring:") {
-            ConfigFault::new(
-                FaultCode::NotInThisBuild,
-                key,
-                "secrets from the OS keyring are not in this build",
-            )
+            ConfigFault::new(FaultCode::NotInThisBuild, key, "secrets from the OS keyring are not in this build")
         } else {
             ConfigFault::new(
                 FaultCode::LiteralSecret,
@@ -204,30 +157,22 @@ fn reference(resolver: &mut Resolver<'_>, key: &str, text: &str) -> Option<Secre
                 format!("`{}` must be a reference, not the secret itself", last(key)),
             )
         };
-        let hint =
-            format!("write {REFERENCE_FORMS}; a secret that stood in a file should be replaced");
+        let hint = format!("write {REFERENCE_FORMS}; a secret that stood in a file should be replaced");
         resolver.fault(fault.hint(hint));
     }
     found
 }
 
-fn header_value(
-    resolver: &mut Resolver<'_>,
-    key: &str,
-    header: &str,
-    value: String,
-) -> Option<PlainOrSecret> {
+fn header_value(resolver: &mut Resolver<'_>, key: &str, header: &str, value: String) -> Option<PlainOrSecret> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let lower = header.to_ascii_lowercase();
     let fault = |message: String| ConfigFault::new(FaultCode::NotAllowed, key, message);
     if header.is_empty() || !header.chars().all(token) {
-        resolver
-            .fault(fault("this is not a header name".to_owned()).hint("letters, digits and `-`"));
+        resolver.fault(fault("this is not a header name".to_owned()).hint("letters, digits and `-`"));
         return None;
     }
     if OWN_HEADERS.contains(&lower.as_str()) {
-        resolver
-            .fault(fault(format!("the header `{header}` is set by the agent")).hint("take it out"));
+        resolver.fault(fault(format!("the header `{header}` is set by the agent")).hint("take it out"));
         return None;
     }
     if let Ok(reference) = SecretRef::parse(&value) {
@@ -237,9 +182,7 @@ fn header_value(
         return reference(resolver, key, &value).map(PlainOrSecret::Secret);
     }
     if value.chars().any(|c| c.is_control()) {
-        resolver.fault(
-            fault("the value holds control characters".to_owned()).hint("use one line of text"),
-        );
+        resolver.fault(fault("the value holds control characters".to_owned()).hint("use one line of text"));
         return None;
     }
     Some(PlainOrSecret::Plain(value))
@@ -247,27 +190,16 @@ fn header_value(
 
 /// `https://name.myshopify.com` from what people write: with or without scheme and slash.
 fn shop_address(resolver: &mut Resolver<'_>, key: &str, shop: &str) -> Option<String> {
-    let name = shop
-        .trim()
-        .trim_start_matches("https://")
-        .trim_end_matches('/')
-        .to_ascii_lowercase();
+    let name = shop.trim().trim_start_matches("https://").trim_end_matches('/').to_ascii_lowercase();
     let label = name.strip_suffix(".myshopify.com").unwrap_or_default();
-    let well_formed = !label.is_empty()
-        && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-        && !label.starts_with('-');
+    let well_formed =
+        !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !label.starts_with('-');
     if well_formed {
         return Some(format!("https://{name}"));
     }
-    let message = format!(
-        "`{}` is not the permanent name of a shop",
-        mask::scrub(shop)
-    );
+    let message = format!("`{}` is not the permanent name of a shop", mask::scrub(shop));
     let fault = ConfigFault::new(FaultCode::NotAllowed, key, message);
-    resolver
-        .fault(fault.hint(
-            "it ends in `.myshopify.com` (Settings, Domains), whatever domain customers see",
-        ));
+    resolver.fault(fault.hint("it ends in `.myshopify.com` (Settings, Domains), whatever domain customers see"));
     None
 }
 
@@ -284,49 +216,30 @@ fn address(resolver: &mut Resolver<'_>, key: &str, text: &str, plain: PlainHttp)
         );
     };
     if !url.username().is_empty() || url.password().is_some() {
-        let fault = ConfigFault::new(
-            FaultCode::LiteralSecret,
-            key,
-            format!("`{}` holds a user name or password", last(key)),
-        );
-        resolver.fault(
-            fault.hint("take them out of the address; use `secret`, or `headers` with a reference"),
-        );
+        let fault =
+            ConfigFault::new(FaultCode::LiteralSecret, key, format!("`{}` holds a user name or password", last(key)));
+        resolver.fault(fault.hint("take them out of the address; use `secret`, or `headers` with a reference"));
         return None;
     }
-    if url
-        .query_pairs()
-        .any(|(name, _)| mask::is_secret_path(&name))
-    {
-        let fault = ConfigFault::new(
-            FaultCode::LiteralSecret,
-            key,
-            format!("`{}` holds a secret in its query", last(key)),
-        );
+    if url.query_pairs().any(|(name, _)| mask::is_secret_path(&name)) {
+        let fault =
+            ConfigFault::new(FaultCode::LiteralSecret, key, format!("`{}` holds a secret in its query", last(key)));
         resolver.fault(fault.hint("use `secret`, or `headers` with a reference"));
         return None;
     }
     match (url.scheme(), reach(&url)) {
         ("https", _) | ("http", Reach::Loopback) => Some(text.to_owned()),
         ("http", Reach::Private) if plain == PlainHttp::Private => {
-            let fault = ConfigFault::new(
-                FaultCode::NotAllowed,
-                key,
-                format!("`{}` is not encrypted", last(key)),
+            let fault = ConfigFault::new(FaultCode::NotAllowed, key, format!("`{}` is not encrypted", last(key)));
+            resolver.fault(
+                fault
+                    .hint("anyone on this network can read stock figures; use `https://` where the receiver can")
+                    .as_warning(),
             );
-            resolver.fault(fault.hint("anyone on this network can read stock figures; use `https://` where the receiver can").as_warning());
             Some(text.to_owned())
         }
-        ("http", _) => refuse(
-            resolver,
-            format!("`{}` would send unencrypted", last(key)),
-            "use `https://`",
-        ),
-        (scheme, _) => refuse(
-            resolver,
-            format!("`{scheme}://` is not a web address"),
-            "use `https://`",
-        ),
+        ("http", _) => refuse(resolver, format!("`{}` would send unencrypted", last(key)), "use `https://`"),
+        (scheme, _) => refuse(resolver, format!("`{scheme}://` is not a web address"), "use `https://`"),
     }
 }
 
@@ -346,9 +259,7 @@ fn reach(url: &Url) -> Reach {
     match ip {
         Some(ip) if ip.is_loopback() => Reach::Loopback,
         Some(IpAddr::V4(ip)) if ip.is_private() || ip.is_link_local() => Reach::Private,
-        Some(IpAddr::V6(ip)) if ip.is_unique_local() || ip.is_unicast_link_local() => {
-            Reach::Private
-        }
+        Some(IpAddr::V6(ip)) if ip.is_unique_local() || ip.is_unicast_link_local() => Reach::Private,
         Some(_) | None => Reach::Public,
     }
 }

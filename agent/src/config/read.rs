@@ -21,16 +21,13 @@ const FAULTS_PER_TABLE_MAX: usize = 64;
 const NOWHERE: std::ops::Range<usize> = 0..0;
 
 /// Tables that stand once, and arrays that are read by `kind`.
-pub(super) const ROOT_KEYS: [&str; 8] = [
-    "store", "state", "source", "platform", "status", "log", "look_up", "backup",
-];
+pub(super) const ROOT_KEYS: [&str; 8] = ["store", "state", "source", "platform", "status", "log", "look_up", "backup"];
 
 /// Tables with a meaning that this build does not have.
 pub(super) const RESERVED_KEYS: [&str; 5] = ["count", "reconcile", "alerts", "central", "update"];
 
 /// Kinds of `[[source]]` of this build, and those that others have.
-pub(super) const SOURCE_KINDS: (&[&str], &[&str]) =
-    (&["file"], &["database", "serial", "tcp-printer", "http"]);
+pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file"], &["database", "serial", "tcp-printer", "http"]);
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
@@ -122,10 +119,7 @@ pub(super) fn read(text: &str) -> Read {
     let (mut root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         // The tree around a syntax error is a guess, and faults of a guess would only confuse.
-        read.faults = errors
-            .iter()
-            .map(|error| syntax_fault(error, text))
-            .collect();
+        read.faults = errors.iter().map(|error| syntax_fault(error, text)).collect();
         return read;
     }
     read.places.collect(root.get_ref(), "");
@@ -133,12 +127,8 @@ pub(super) fn read(text: &str) -> Read {
     let platforms = read.take_array(root.get_mut(), "platform", text);
     for name in RESERVED_KEYS {
         if root.get_mut().remove(name).is_some() {
-            let fault = ConfigFault::new(
-                FaultCode::NotInThisBuild,
-                name,
-                format!("`{name}` is not in this build"),
-            )
-            .hint("take the table out, or install a release that has it");
+            let fault = ConfigFault::new(FaultCode::NotInThisBuild, name, format!("`{name}` is not in this build"))
+                .hint("take the table out, or install a release that has it");
             read.fault(fault, text);
         }
     }
@@ -149,22 +139,19 @@ pub(super) fn read(text: &str) -> Read {
         if read.kind(&table, &path, SOURCE_KINDS, text).as_deref() == Some("file")
             && let Some(settings) = read.deserialize(table, &path, text)
         {
-            read.sources
-                .push((path, SourceTable::File(Box::new(settings))));
+            read.sources.push((path, SourceTable::File(Box::new(settings))));
         }
     }
     for (path, table) in platforms {
         match read.kind(&table, &path, PLATFORM_KINDS, text).as_deref() {
             Some("shopify") => {
                 if let Some(table) = read.deserialize(table, &path, text) {
-                    read.platforms
-                        .push((path, KnownPlatform::Shopify(Box::new(table))));
+                    read.platforms.push((path, KnownPlatform::Shopify(Box::new(table))));
                 }
             }
             Some("http") => {
                 if let Some(table) = read.deserialize(table, &path, text) {
-                    read.platforms
-                        .push((path, KnownPlatform::Http(Box::new(table))));
+                    read.platforms.push((path, KnownPlatform::Http(Box::new(table))));
                 }
             }
             _ => {}
@@ -193,12 +180,8 @@ impl Read {
             return Vec::new();
         };
         let DeValue::Array(array) = value.into_inner() else {
-            let fault = ConfigFault::new(
-                FaultCode::WrongType,
-                name,
-                format!("`{name}` must be a list of tables"),
-            )
-            .hint(format!("write `[[{name}]]`, with two brackets"));
+            let fault = ConfigFault::new(FaultCode::WrongType, name, format!("`{name}` must be a list of tables"))
+                .hint(format!("write `[[{name}]]`, with two brackets"));
             self.fault(fault, text);
             return Vec::new();
         };
@@ -208,12 +191,8 @@ impl Read {
             if let DeValue::Table(table) = item.into_inner() {
                 tables.push((path, Spanned::new(span, table)));
             } else {
-                let fault = ConfigFault::new(
-                    FaultCode::WrongType,
-                    path,
-                    format!("`{name}` must hold tables"),
-                )
-                .hint(format!("write `[[{name}]]` above the keys of each"));
+                let fault = ConfigFault::new(FaultCode::WrongType, path, format!("`{name}` must hold tables"))
+                    .hint(format!("write `[[{name}]]` above the keys of each"));
                 self.fault(fault, text);
             }
         }
@@ -230,15 +209,13 @@ impl Read {
     ) -> Option<String> {
         let allowed = || format!("one of {}", quoted(known.iter().copied()));
         let Some(value) = table.get_ref().get("kind") else {
-            let fault =
-                ConfigFault::new(FaultCode::Missing, path, "`kind` is missing").hint(allowed());
+            let fault = ConfigFault::new(FaultCode::Missing, path, "`kind` is missing").hint(allowed());
             self.fault(fault, text);
             return None;
         };
         let key = join(path, "kind");
         let Some(kind) = value.get_ref().as_str() else {
-            let fault =
-                ConfigFault::new(FaultCode::WrongType, key, "`kind` must be text").hint(allowed());
+            let fault = ConfigFault::new(FaultCode::WrongType, key, "`kind` must be text").hint(allowed());
             self.fault(fault, text);
             return None;
         };
@@ -246,19 +223,11 @@ impl Read {
             return Some(kind.to_owned());
         }
         let fault = if elsewhere.contains(&kind) {
-            ConfigFault::new(
-                FaultCode::NotInThisBuild,
-                key,
-                format!("kind `{kind}` is not in this build"),
-            )
-            .hint(format!("this build has {}", quoted(known.iter().copied())))
+            ConfigFault::new(FaultCode::NotInThisBuild, key, format!("kind `{kind}` is not in this build"))
+                .hint(format!("this build has {}", quoted(known.iter().copied())))
         } else {
-            ConfigFault::new(
-                FaultCode::NotAllowed,
-                key,
-                format!("`{}` is not a known kind", mask::scrub(kind)),
-            )
-            .hint(nearest_or_list(kind, known.iter().copied()))
+            ConfigFault::new(FaultCode::NotAllowed, key, format!("`{}` is not a known kind", mask::scrub(kind)))
+                .hint(nearest_or_list(kind, known.iter().copied()))
         };
         self.fault(fault, text);
         None
@@ -277,15 +246,12 @@ impl Read {
                 Err(error) if error.span() == Some(NOWHERE) => return None,
                 Err(error) => error,
             };
-            let steps = error
-                .span()
-                .map(|span| locate(table.get_ref(), span.start))
-                .unwrap_or_default();
+            let steps = error.span().map(|span| locate(table.get_ref(), span.start)).unwrap_or_default();
             let fault = explain(error.message(), path, &steps);
             let missing = match steps.as_slice() {
-                [] if fault.code == FaultCode::Missing => backquoted(error.message())
-                    .first()
-                    .map(|field| (*field).to_owned()),
+                [] if fault.code == FaultCode::Missing => {
+                    backquoted(error.message()).first().map(|field| (*field).to_owned())
+                }
                 _ => None,
             };
             // A value of the wrong type was reported and taken out: it is not missing too.
@@ -298,9 +264,7 @@ impl Read {
             if let Some(field) = missing.filter(|field| !filled.contains(field)) {
                 // Something has to stand there for the next missing key to be found.
                 let key = Spanned::new(NOWHERE, field.clone().into());
-                table
-                    .get_mut()
-                    .insert(key, Spanned::new(NOWHERE, DeValue::String("".into())));
+                table.get_mut().insert(key, Spanned::new(NOWHERE, DeValue::String("".into())));
                 filled.push(field);
             } else if !take_out(table.get_mut(), &steps) {
                 return None;
@@ -311,12 +275,8 @@ impl Read {
 }
 
 fn syntax_fault(error: &toml::de::Error, text: &str) -> ConfigFault {
-    let fault = ConfigFault::new(
-        FaultCode::Syntax,
-        "",
-        format!("not TOML: {}", mask::scrub(error.message())),
-    )
-    .hint("text stands in quotes, tables in [brackets], and each key stands once in its table");
+    let fault = ConfigFault::new(FaultCode::Syntax, "", format!("not TOML: {}", mask::scrub(error.message())))
+        .hint("text stands in quotes, tables in [brackets], and each key stands once in its table");
     match error.span() {
         Some(span) => fault.at(text, span.start),
         None => fault,
@@ -348,12 +308,7 @@ fn locate_in_table(table: &DeTable<'_>, offset: usize, path: &mut Vec<Step>, bes
     }
 }
 
-fn locate_in_value(
-    value: &Spanned<DeValue<'_>>,
-    offset: usize,
-    path: &mut Vec<Step>,
-    best: &mut Best,
-) {
+fn locate_in_value(value: &Spanned<DeValue<'_>>, offset: usize, path: &mut Vec<Step>, best: &mut Best) {
     offer(value.span(), offset, path, best);
     if let Some(table) = value.get_ref().as_table() {
         locate_in_table(table, offset, path, best);
@@ -368,11 +323,7 @@ fn locate_in_value(
 
 fn offer(span: std::ops::Range<usize>, offset: usize, path: &[Step], best: &mut Best) {
     let width = span.len();
-    if span.contains(&offset)
-        && best
-            .as_ref()
-            .is_none_or(|(narrowest, _)| width <= *narrowest)
-    {
+    if span.contains(&offset) && best.as_ref().is_none_or(|(narrowest, _)| width <= *narrowest) {
         *best = Some((width, path.to_vec()));
     }
 }
@@ -385,9 +336,7 @@ fn take_out(table: &mut DeTable<'_>, steps: &[Step]) -> bool {
     if rest.is_empty() {
         return table.remove(key.as_str()).is_some();
     }
-    table
-        .get_mut(key.as_str())
-        .is_some_and(|value| take_out_of_value(value, rest))
+    table.get_mut(key.as_str()).is_some_and(|value| take_out_of_value(value, rest))
 }
 
 fn take_out_of_value(value: &mut Spanned<DeValue<'_>>, steps: &[Step]) -> bool {
@@ -411,49 +360,28 @@ fn take_out_of_value(value: &mut Spanned<DeValue<'_>>, steps: &[Step]) -> bool {
 
 /// Turns serde's words into ours. Values of keys that may hold secrets do not appear.
 fn explain(message: &str, prefix: &str, steps: &[Step]) -> ConfigFault {
-    let key = steps
-        .iter()
-        .fold(prefix.to_owned(), |path, step| match step {
-            Step::Key(key) => join(&path, key),
-            Step::Index(index) => format!("{path}[{index}]"),
-        });
+    let key = steps.iter().fold(prefix.to_owned(), |path, step| match step {
+        Step::Key(key) => join(&path, key),
+        Step::Index(index) => format!("{path}[{index}]"),
+    });
     let names = backquoted(message);
-    let (first, others) = names
-        .split_first()
-        .map_or(("", Default::default()), |(first, rest)| (*first, rest));
+    let (first, others) = names.split_first().map_or(("", Default::default()), |(first, rest)| (*first, rest));
     if message.starts_with("unknown field") {
-        let known: Vec<&str> = if prefix.is_empty() && steps.len() == 1 {
-            ROOT_KEYS.to_vec()
-        } else {
-            others.to_vec()
-        };
+        let known: Vec<&str> = if prefix.is_empty() && steps.len() == 1 { ROOT_KEYS.to_vec() } else { others.to_vec() };
         return ConfigFault::new(FaultCode::UnknownKey, key, format!("unknown key `{first}`"))
             .hint(nearest_or_list(first, known.into_iter()));
     }
     if message.starts_with("missing field") {
-        return ConfigFault::new(
-            FaultCode::Missing,
-            join(&key, first),
-            format!("`{first}` is missing"),
-        );
+        return ConfigFault::new(FaultCode::Missing, join(&key, first), format!("`{first}` is missing"));
     }
     let secret = mask::is_secret_path(&key);
     if message.starts_with("unknown variant") {
-        let what = if secret {
-            "this value".to_owned()
-        } else {
-            format!("`{}`", mask::scrub(first))
-        };
-        return ConfigFault::new(
-            FaultCode::NotAllowed,
-            key,
-            format!("{what} is not one of the allowed values"),
-        )
-        .hint(nearest_or_list(first, others.iter().copied()));
+        let what = if secret { "this value".to_owned() } else { format!("`{}`", mask::scrub(first)) };
+        return ConfigFault::new(FaultCode::NotAllowed, key, format!("{what} is not one of the allowed values"))
+            .hint(nearest_or_list(first, others.iter().copied()));
     }
-    if let Some((found, expected)) = message
-        .strip_prefix("invalid type: ")
-        .and_then(|rest| rest.split_once(", expected "))
+    if let Some((found, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
     {
         let found = if secret { "something else" } else { found };
         return ConfigFault::new(
@@ -462,11 +390,7 @@ fn explain(message: &str, prefix: &str, steps: &[Step]) -> ConfigFault {
             format!("{} expected, found {}", plain(expected), mask::scrub(found)),
         );
     }
-    let message = if secret {
-        "this value is not allowed".to_owned()
-    } else {
-        mask::scrub(message)
-    };
+    let message = if secret { "this value is not allowed".to_owned() } else { mask::scrub(message) };
     ConfigFault::new(FaultCode::NotAllowed, key, message)
 }
 
@@ -488,18 +412,11 @@ fn backquoted(message: &str) -> Vec<&str> {
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// "did you mean" if something is near, otherwise all that is known.
@@ -508,12 +425,7 @@ pub(super) fn nearest_or_list<'a>(name: &str, known: impl Iterator<Item = &'a st
     let wanted = name.to_lowercase().replace('-', "_");
     let nearest = known
         .iter()
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase().replace('-', "_")),
-                candidate,
-            )
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase().replace('-', "_")), candidate))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, candidate)| *distance <= 1.max(candidate.len().min(name.len()) / 3));
     match nearest {

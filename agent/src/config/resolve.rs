@@ -15,8 +15,8 @@ use super::faults::{ConfigFault, ConfigFaults, FaultCode, Severity};
 use super::file::{BackupTable, LogFormatWord, LogTable, LookUpTable, StateTable, StoreTable};
 use super::read::{KnownPlatform, Read, SourceTable, nearest_or_list};
 use super::{
-    BackupConfig, Config, LogConfig, LogFormat, LookUpConfig, PlatformConfig, SourceConfig,
-    StateConfig, StatusConfig, StoreConfig, mask, platforms, sources,
+    BackupConfig, Config, LogConfig, LogFormat, LookUpConfig, PlatformConfig, SourceConfig, StateConfig, StatusConfig,
+    StoreConfig, mask, platforms, sources,
 };
 
 /// Where the status server listens if nothing is said.
@@ -39,18 +39,10 @@ pub(super) struct Resolver<'t> {
 }
 
 pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, ConfigFaults> {
-    if read
-        .faults
-        .iter()
-        .any(|fault| fault.code == FaultCode::Syntax)
-    {
+    if read.faults.iter().any(|fault| fault.code == FaultCode::Syntax) {
         return Err(ConfigFaults::new(origin, read.faults));
     }
-    let mut resolver = Resolver {
-        read,
-        text,
-        names: BTreeMap::new(),
-    };
+    let mut resolver = Resolver { read, text, names: BTreeMap::new() };
     let tables = std::mem::take(&mut resolver.read.tables);
     let store = resolver.store(tables.store);
     let state = resolver.state(tables.state);
@@ -84,22 +76,12 @@ impl Resolver<'_> {
     }
 
     /// A key that has to be there and must not be empty.
-    pub(super) fn required(
-        &mut self,
-        key: &str,
-        value: Option<String>,
-        hint: &str,
-    ) -> Option<String> {
+    pub(super) fn required(&mut self, key: &str, value: Option<String>, hint: &str) -> Option<String> {
         match value {
             Some(value) if !value.trim().is_empty() => Some(value),
             Some(_) => {
                 self.fault(
-                    ConfigFault::new(
-                        FaultCode::NotAllowed,
-                        key,
-                        format!("`{}` is empty", last(key)),
-                    )
-                    .hint(hint),
+                    ConfigFault::new(FaultCode::NotAllowed, key, format!("`{}` is empty", last(key))).hint(hint),
                 );
                 None
             }
@@ -126,15 +108,9 @@ impl Resolver<'_> {
         if let (true, Ok(value)) = (range.contains(&value), T::try_from(value)) {
             return value;
         }
-        let message = format!(
-            "`{}` is {value}, allowed is {} to {}",
-            last(key),
-            range.start(),
-            range.end()
-        );
+        let message = format!("`{}` is {value}, allowed is {} to {}", last(key), range.start(), range.end());
         self.fault(
-            ConfigFault::new(FaultCode::NotAllowed, key, message)
-                .hint(format!("the default is {}", default.into())),
+            ConfigFault::new(FaultCode::NotAllowed, key, message).hint(format!("the default is {}", default.into())),
         );
         default
     }
@@ -148,24 +124,14 @@ impl Resolver<'_> {
         default: Duration,
     ) -> Duration {
         let Some(value) = value else { return default };
-        let allowed = format!(
-            "{} to {}",
-            duration_text(*range.start()),
-            duration_text(*range.end())
-        );
+        let allowed = format!("{} to {}", duration_text(*range.start()), duration_text(*range.end()));
         let message = match parse_duration(value) {
             Some(duration) if range.contains(&duration) => return duration,
             Some(_) => format!("`{}` is {value}, allowed is {allowed}", last(key)),
-            None => format!(
-                "`{}` is `{}`, which is no duration",
-                last(key),
-                mask::scrub(value)
-            ),
+            None => format!("`{}` is `{}`, which is no duration", last(key), mask::scrub(value)),
         };
-        let hint = format!(
-            "write a number and ms, s, m, h or d, from {allowed}; the default is {}",
-            duration_text(default)
-        );
+        let hint =
+            format!("write a number and ms, s, m, h or d, from {allowed}; the default is {}", duration_text(default));
         self.fault(ConfigFault::new(FaultCode::NotAllowed, key, message).hint(hint));
         default
     }
@@ -174,10 +140,7 @@ impl Resolver<'_> {
     pub(super) fn name(&mut self, array: &'static str, key: &str, name: &str) {
         self.well_formed_name(key, name);
         if let Some(first) = self.names.insert((array, name.to_owned()), key.to_owned()) {
-            let message = format!(
-                "the name `{}` is used twice, first by {first}",
-                mask::scrub(name)
-            );
+            let message = format!("the name `{}` is used twice, first by {first}", mask::scrub(name));
             self.fault(
                 ConfigFault::new(FaultCode::Duplicate, key, message)
                     .hint(format!("give each [[{array}]] its own `name`")),
@@ -196,37 +159,23 @@ impl Resolver<'_> {
 
     fn store(&mut self, table: Option<StoreTable>) -> StoreConfig {
         let table = table.unwrap_or_default();
-        let id = self.required(
-            "store.id",
-            table.id,
-            "write for example `[store]` and below it `id = \"store-12\"`",
-        );
+        let id = self.required("store.id", table.id, "write for example `[store]` and below it `id = \"store-12\"`");
         if let Some(id) = &id {
             self.well_formed_name("store.id", id);
         }
         let name = table.timezone.unwrap_or_else(|| "UTC".to_owned());
         let timezone = self.timezone("store.timezone", &name);
-        StoreConfig {
-            id: StoreId::new(id.unwrap_or_default()),
-            timezone_name: name,
-            timezone,
-        }
+        StoreConfig { id: StoreId::new(id.unwrap_or_default()), timezone_name: name, timezone }
     }
 
     fn timezone(&mut self, key: &str, name: &str) -> TimeZone {
         if let Ok(zone) = TimeZone::get(name) {
             return zone;
         }
-        let known: Vec<String> = jiff::tz::db()
-            .available()
-            .map(|name| name.as_str().to_owned())
-            .collect();
+        let known: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
         let near = nearest_or_list(name, known.iter().map(String::as_str));
-        let hint = if near.starts_with("did you") {
-            near
-        } else {
-            "use an IANA name such as `Europe/Berlin`".to_owned()
-        };
+        let hint =
+            if near.starts_with("did you") { near } else { "use an IANA name such as `Europe/Berlin`".to_owned() };
         let message = format!("`{}` is not a known time zone", mask::scrub(name));
         self.fault(ConfigFault::new(FaultCode::NotAllowed, key, message).hint(hint));
         TimeZone::UTC
@@ -234,62 +183,35 @@ impl Resolver<'_> {
 
     fn state(&mut self, table: StateTable) -> StateConfig {
         let path = match table.path {
-            Some(path) => self
-                .required("state.path", Some(path), "name a folder on a local disk")
-                .unwrap_or_default()
-                .into(),
+            Some(path) => {
+                self.required("state.path", Some(path), "name a folder on a local disk").unwrap_or_default().into()
+            }
             None => default_state_folder(),
         };
-        let reserve_mb: u32 = self.number(
-            "state.disk_reserve_mb",
-            table.disk_reserve_mb,
-            16..=65536,
-            256,
-        );
+        let reserve_mb: u32 = self.number("state.disk_reserve_mb", table.disk_reserve_mb, 16..=65536, 256);
         StateConfig {
             path,
-            retention_days: self.number(
-                "state.retention_days",
-                table.retention_days,
-                30..=3650,
-                400,
-            ),
-            batch_history_days: self.number(
-                "state.batch_history_days",
-                table.batch_history_days,
-                1..=400,
-                30,
-            ),
+            retention_days: self.number("state.retention_days", table.retention_days, 30..=3650, 400),
+            batch_history_days: self.number("state.batch_history_days", table.batch_history_days, 1..=400, 30),
             disk_reserve_bytes: u64::from(reserve_mb).saturating_mul(MEGABYTE),
         }
     }
 
     fn sources(&mut self, zone: &TimeZone) -> Vec<SourceConfig> {
         let tables = std::mem::take(&mut self.read.sources);
-        if tables.is_empty()
-            && self
-                .read
-                .faults
-                .iter()
-                .all(|fault| !fault.key.starts_with("source"))
-        {
-            let fault = ConfigFault::new(
-                FaultCode::Missing,
-                "source",
-                "there is no [[source]]: nothing would be read",
+        if tables.is_empty() && self.read.faults.iter().all(|fault| !fault.key.starts_with("source")) {
+            let fault = ConfigFault::new(FaultCode::Missing, "source", "there is no [[source]]: nothing would be read");
+            self.fault(
+                fault
+                    .hint("add a table such as `[[source]]`, `name = \"till-1\"`, `kind = \"file\"`, `path = \"...\"`"),
             );
-            self.fault(fault.hint("add a table such as `[[source]]`, `name = \"till-1\"`, `kind = \"file\"`, `path = \"...\"`"));
         }
         let mut resolved = Vec::new();
         for (path, SourceTable::File(settings)) in tables {
             let settings = *settings;
             self.name("source", &format!("{path}.name"), &settings.name);
             for (key, message) in sources::faults_of_file(&settings, zone) {
-                let key = if key.is_empty() {
-                    path.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
+                let key = if key.is_empty() { path.clone() } else { format!("{path}.{key}") };
                 self.fault(ConfigFault::new(FaultCode::NotAllowed, key, message));
             }
             resolved.push(SourceConfig::File(settings));
@@ -299,33 +221,19 @@ impl Resolver<'_> {
 
     fn platforms(&mut self) -> Vec<PlatformConfig> {
         let tables = std::mem::take(&mut self.read.platforms);
-        if tables.is_empty()
-            && self
-                .read
-                .faults
-                .iter()
-                .all(|fault| !fault.key.starts_with("platform"))
-        {
+        if tables.is_empty() && self.read.faults.iter().all(|fault| !fault.key.starts_with("platform")) {
             let fault = ConfigFault::new(
                 FaultCode::Missing,
                 "platform",
                 "there is no [[platform]]: sales are recorded but sent nowhere",
             );
-            self.fault(
-                fault
-                    .hint("add a table such as `[[platform]]`, `kind = \"shopify\"`")
-                    .as_warning(),
-            );
+            self.fault(fault.hint("add a table such as `[[platform]]`, `kind = \"shopify\"`").as_warning());
         }
         tables
             .into_iter()
             .filter_map(|(path, table)| match table {
-                KnownPlatform::Shopify(table) => {
-                    platforms::shopify(self, &path, *table).map(PlatformConfig::Shopify)
-                }
-                KnownPlatform::Http(table) => {
-                    platforms::http(self, &path, *table).map(PlatformConfig::Http)
-                }
+                KnownPlatform::Shopify(table) => platforms::shopify(self, &path, *table).map(PlatformConfig::Shopify),
+                KnownPlatform::Http(table) => platforms::http(self, &path, *table).map(PlatformConfig::Http),
             })
             .collect()
     }
@@ -335,29 +243,21 @@ impl Resolver<'_> {
         if listen == "off" {
             return None;
         }
-        let text = listen
-            .strip_prefix("localhost:")
-            .map_or_else(|| listen.clone(), |port| format!("127.0.0.1:{port}"));
+        let text = listen.strip_prefix("localhost:").map_or_else(|| listen.clone(), |port| format!("127.0.0.1:{port}"));
         let hint = format!("write an address and port such as `{LISTEN_DEFAULT}`, or `off`");
         match text.parse::<SocketAddr>() {
             Ok(address) if address.ip().is_loopback() => {
                 return Some(StatusConfig { listen: address });
             }
             Ok(_) => {
-                let message = format!(
-                    "`{}` can be reached from other machines",
-                    mask::scrub(&listen)
-                );
-                self.fault(
-                    ConfigFault::new(FaultCode::NotAllowed, "status.listen", message)
-                        .hint(format!("the status page has no log-in in this build: use a loopback address such as `{LISTEN_DEFAULT}`")),
-                );
+                let message = format!("`{}` can be reached from other machines", mask::scrub(&listen));
+                self.fault(ConfigFault::new(FaultCode::NotAllowed, "status.listen", message).hint(format!(
+                    "the status page has no log-in in this build: use a loopback address such as `{LISTEN_DEFAULT}`"
+                )));
             }
             Err(_) => {
                 let message = format!("`{}` is no address with a port", mask::scrub(&listen));
-                self.fault(
-                    ConfigFault::new(FaultCode::NotAllowed, "status.listen", message).hint(hint),
-                );
+                self.fault(ConfigFault::new(FaultCode::NotAllowed, "status.listen", message).hint(hint));
             }
         }
         None
@@ -379,48 +279,25 @@ impl Resolver<'_> {
             self.fault(fault.hint(nearest_or_list(&level, words.into_iter())));
         }
         let file = match table.file {
-            Some(file) => self
-                .required("log.file", Some(file), "name a file, or leave the key out")
-                .map(PathBuf::from),
+            Some(file) => self.required("log.file", Some(file), "name a file, or leave the key out").map(PathBuf::from),
             None => None,
         };
         let megabytes: u32 = self.number("log.file_max_mb", table.file_max_mb, 1..=1024, 10);
-        LogConfig {
-            format,
-            level,
-            file,
-            file_bytes_max: u64::from(megabytes).saturating_mul(MEGABYTE),
-        }
+        LogConfig { format, level, file, file_bytes_max: u64::from(megabytes).saturating_mul(MEGABYTE) }
     }
 
     fn look_up(&mut self, table: LookUpTable) -> LookUpConfig {
         let retry = table.retry.unwrap_or_default();
         let range = || Duration::from_secs(1)..=DAY;
-        let first = self.duration(
-            "look_up.retry.first",
-            retry.first.as_deref(),
-            range(),
-            MINUTE,
-        );
-        let most = self.duration(
-            "look_up.retry.most",
-            retry.most.as_deref(),
-            range(),
-            (15 * MINUTE).max(first),
-        );
+        let first = self.duration("look_up.retry.first", retry.first.as_deref(), range(), MINUTE);
+        let most = self.duration("look_up.retry.most", retry.most.as_deref(), range(), (15 * MINUTE).max(first));
         if most < first {
-            let message = format!(
-                "`most` ({}) is shorter than `first` ({})",
-                duration_text(most),
-                duration_text(first)
-            );
+            let message =
+                format!("`most` ({}) is shorter than `first` ({})", duration_text(most), duration_text(first));
             let fault = ConfigFault::new(FaultCode::NotAllowed, "look_up.retry.most", message);
             self.fault(fault.hint("the wait grows from `first` to `most`"));
         }
-        LookUpConfig {
-            retry_first: first,
-            retry_most: most,
-        }
+        LookUpConfig { retry_first: first, retry_most: most }
     }
 
     fn backup(&mut self, table: &BackupTable) -> BackupConfig {
@@ -444,9 +321,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let (number, after) = rest.split_at(digits);
-        let unit_len = after
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(after.len());
+        let unit_len = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, tail) = after.split_at(unit_len);
         let number: u64 = number.parse().ok()?;
         let millis = match unit {
@@ -467,12 +342,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
 #[must_use]
 pub(super) fn duration_text(duration: Duration) -> String {
     let millis = duration.as_millis();
-    for (unit, size) in [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-    ] {
+    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
         if millis >= size && millis.is_multiple_of(size) {
             return format!("{}{unit}", millis / size);
         }
@@ -483,9 +353,5 @@ pub(super) fn duration_text(duration: Duration) -> String {
 /// Where state is kept if nothing is said.
 #[must_use]
 pub(super) fn default_state_folder() -> PathBuf {
-    if cfg!(windows) {
-        PathBuf::from(r"C:\ProgramData\Tillsync")
-    } else {
-        PathBuf::from("/var/lib/tillsync")
-    }
+    if cfg!(windows) { PathBuf::from(r"C:\ProgramData\Tillsync") } else { PathBuf::from("/var/lib/tillsync") }
 }

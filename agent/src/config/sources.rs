@@ -9,9 +9,6 @@ use pos_adapters::file::settings::FileSettings;
 pub(super) fn faults_of_file(settings: &FileSettings, zone: &TimeZone) -> Vec<(String, String)> {
     match FileSource::new(settings.clone(), zone.clone()) {
         Ok(_) => Vec::new(),
-        Err(faults) => faults
-            .into_iter()
-            .map(|fault| (fault.key, fault.message))
-            .collect(),
+        Err(faults) => faults.into_iter().map(|fault| (fault.key, fault.message)).collect(),
     }
 }

@@ -9,9 +9,7 @@ const MINIMAL: &str = "[store]\nid = \"s1\"\n[[source]]\nname = \"a\"\nkind = \"
                        format = \"jsonl\"\n[source.columns]\ntransaction = \"t\"\nsku = \"s\"\nquantity = \"q\"\n";
 
 fn faults_of(text: &str) -> Vec<ConfigFault> {
-    parse(text, Path::new("agent.toml"))
-        .map(|config| config.warnings)
-        .unwrap_or_else(|faults| faults.faults)
+    parse(text, Path::new("agent.toml")).map(|config| config.warnings).unwrap_or_else(|faults| faults.faults)
 }
 
 /// Exactly one error, at this line, with this code, key and a piece of the help.
@@ -19,22 +17,11 @@ fn faults_of(text: &str) -> Vec<ConfigFault> {
 fn check(extra: &str, line: usize, code: FaultCode, key: &str, help: &str) {
     let text = format!("{MINIMAL}{extra}");
     let faults = faults_of(&text);
-    let errors: Vec<_> = faults
-        .iter()
-        .filter(|fault| fault.severity == Severity::Error)
-        .collect();
+    let errors: Vec<_> = faults.iter().filter(|fault| fault.severity == Severity::Error).collect();
     assert_eq!(errors.len(), 1, "{faults:#?}");
-    assert_eq!(
-        (errors[0].code, errors[0].key.as_str()),
-        (code, key),
-        "{errors:#?}"
-    );
+    assert_eq!((errors[0].code, errors[0].key.as_str()), (code, key), "{errors:#?}");
     assert_eq!(errors[0].line, Some(line), "{errors:#?}");
-    let told = format!(
-        "{} {}",
-        errors[0].message,
-        errors[0].hint.clone().unwrap_or_default()
-    );
+    let told = format!("{} {}", errors[0].message, errors[0].hint.clone().unwrap_or_default());
     assert!(told.contains(help), "`{help}` is not in: {told}");
 }
 
@@ -42,8 +29,7 @@ const FIRST: usize = 12;
 
 #[test]
 fn the_example_is_complete_and_accepted() {
-    let config =
-        parse(EXAMPLE, Path::new("agent.example.toml")).unwrap_or_else(|faults| panic!("{faults}"));
+    let config = parse(EXAMPLE, Path::new("agent.example.toml")).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(config.warnings, []);
     assert_eq!(config.store.id.as_str(), "store-12");
     assert_eq!(config.sources.len(), 1);
@@ -53,9 +39,7 @@ fn the_example_is_complete_and_accepted() {
 
 #[test]
 fn the_example_names_every_key() {
-    for key in [
-        "store", "state", "status", "log", "look_up", "backup", "shopify", "http",
-    ] {
+    for key in ["store", "state", "status", "log", "look_up", "backup", "shopify", "http"] {
         assert!(EXAMPLE.contains(key), "{key}");
     }
     let schema: serde_json::Value = serde_json::from_str(&reference::schema_json()).unwrap();
@@ -74,13 +58,11 @@ fn the_example_names_every_key() {
         "HttpTable",
     ] {
         let properties = schema["$defs"][table]["properties"].as_object().unwrap();
-        for key in properties.keys().filter(|key| {
-            !["base_url", "columns", "signs", "status", "ignore"].contains(&key.as_str())
-        }) {
-            assert!(
-                EXAMPLE.contains(&format!("{key} = ")),
-                "the example does not show `{key}` of {table}"
-            );
+        for key in properties
+            .keys()
+            .filter(|key| !["base_url", "columns", "signs", "status", "ignore"].contains(&key.as_str()))
+        {
+            assert!(EXAMPLE.contains(&format!("{key} = ")), "the example does not show `{key}` of {table}");
         }
     }
 }
@@ -100,13 +82,7 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn an_unknown_key_names_the_nearest_one() {
-    check(
-        "[status]\nlistn = \"off\"\n",
-        FIRST + 1,
-        FaultCode::UnknownKey,
-        "status.listn",
-        "did you mean `listen`?",
-    );
+    check("[status]\nlistn = \"off\"\n", FIRST + 1, FaultCode::UnknownKey, "status.listn", "did you mean `listen`?");
     check(
         "[[source]]\nname=\"b\"\nkind=\"file\"\npaht = \"x\"\npath=\"y\"\nformat=\"jsonl\"\ncolumns={transaction=\"t\",sku=\"s\",quantity=\"q\"}\n",
         FIRST + 3,
@@ -114,24 +90,12 @@ fn an_unknown_key_names_the_nearest_one() {
         "source[1].paht",
         "did you mean `path`?",
     );
-    check(
-        "[statsu]\nlisten = \"off\"\n",
-        FIRST,
-        FaultCode::UnknownKey,
-        "statsu",
-        "did you mean `status`?",
-    );
+    check("[statsu]\nlisten = \"off\"\n", FIRST, FaultCode::UnknownKey, "statsu", "did you mean `status`?");
 }
 
 #[test]
 fn an_unknown_key_below_a_table_of_a_source_is_found_at_its_line() {
-    check(
-        "qantity = \"x\"\n",
-        FIRST,
-        FaultCode::UnknownKey,
-        "source[0].columns.qantity",
-        "did you mean `quantity`?",
-    );
+    check("qantity = \"x\"\n", FIRST, FaultCode::UnknownKey, "source[0].columns.qantity", "did you mean `quantity`?");
 }
 
 #[test]
@@ -154,27 +118,9 @@ fn a_wrong_type_says_what_is_expected() {
 
 #[test]
 fn a_value_out_of_range_says_the_range() {
-    check(
-        "[state]\nretention_days = 5\n",
-        FIRST + 1,
-        FaultCode::NotAllowed,
-        "state.retention_days",
-        "30 to 3650",
-    );
-    check(
-        "[backup]\nevery = \"10m\"\n",
-        FIRST + 1,
-        FaultCode::NotAllowed,
-        "backup.every",
-        "1h to 30d",
-    );
-    check(
-        "[backup]\nevery = \"often\"\n",
-        FIRST + 1,
-        FaultCode::NotAllowed,
-        "backup.every",
-        "no duration",
-    );
+    check("[state]\nretention_days = 5\n", FIRST + 1, FaultCode::NotAllowed, "state.retention_days", "30 to 3650");
+    check("[backup]\nevery = \"10m\"\n", FIRST + 1, FaultCode::NotAllowed, "backup.every", "1h to 30d");
+    check("[backup]\nevery = \"often\"\n", FIRST + 1, FaultCode::NotAllowed, "backup.every", "no duration");
     check(
         "[look_up]\nretry = { first = \"1h\", most = \"1m\" }\n",
         FIRST + 1,
@@ -186,38 +132,14 @@ fn a_value_out_of_range_says_the_range() {
 
 #[test]
 fn a_wrong_word_names_the_words() {
-    check(
-        "[log]\nformat = \"jsn\"\n",
-        FIRST + 1,
-        FaultCode::NotAllowed,
-        "log.format",
-        "did you mean `json`?",
-    );
-    check(
-        "[log]\nlevel = \"inof\"\n",
-        FIRST + 1,
-        FaultCode::NotAllowed,
-        "log.level",
-        "did you mean `info`?",
-    );
+    check("[log]\nformat = \"jsn\"\n", FIRST + 1, FaultCode::NotAllowed, "log.format", "did you mean `json`?");
+    check("[log]\nlevel = \"inof\"\n", FIRST + 1, FaultCode::NotAllowed, "log.level", "did you mean `info`?");
 }
 
 #[test]
 fn a_status_page_that_others_can_reach_is_refused() {
-    check(
-        "[status]\nlisten = \"0.0.0.0:7737\"\n",
-        FIRST + 1,
-        FaultCode::NotAllowed,
-        "status.listen",
-        "loopback",
-    );
-    check(
-        "[status]\nlisten = \"7737\"\n",
-        FIRST + 1,
-        FaultCode::NotAllowed,
-        "status.listen",
-        "address with a port",
-    );
+    check("[status]\nlisten = \"0.0.0.0:7737\"\n", FIRST + 1, FaultCode::NotAllowed, "status.listen", "loopback");
+    check("[status]\nlisten = \"7737\"\n", FIRST + 1, FaultCode::NotAllowed, "status.listen", "address with a port");
 }
 
 #[test]
@@ -236,13 +158,7 @@ fn kinds_of_other_builds_are_told_from_mistakes() {
         "source[1].kind",
         "did you mean `file`?",
     );
-    check(
-        "[[source]]\nname = \"b\"\n",
-        FIRST,
-        FaultCode::Missing,
-        "source[1]",
-        "`kind` is missing",
-    );
+    check("[[source]]\nname = \"b\"\n", FIRST, FaultCode::Missing, "source[1]", "`kind` is missing");
     check(
         "[[platform]]\nkind = \"woocommerce\"\n",
         FIRST + 1,
@@ -250,36 +166,20 @@ fn kinds_of_other_builds_are_told_from_mistakes() {
         "platform[0].kind",
         "`shopify`",
     );
-    check(
-        "[reconcile]\nat = \"03:00\"\n",
-        FIRST,
-        FaultCode::NotInThisBuild,
-        "reconcile",
-        "not in this build",
-    );
+    check("[reconcile]\nat = \"03:00\"\n", FIRST, FaultCode::NotInThisBuild, "reconcile", "not in this build");
 }
 
 #[test]
 fn one_bracket_in_place_of_two_is_explained() {
     let faults = faults_of("[store]\nid = \"s\"\n[source]\nname = \"a\"\n");
-    assert_eq!(
-        (faults[0].line, faults[0].code),
-        (Some(3), FaultCode::WrongType),
-        "{faults:#?}"
-    );
+    assert_eq!((faults[0].line, faults[0].code), (Some(3), FaultCode::WrongType), "{faults:#?}");
     assert!(faults[0].hint.as_ref().unwrap().contains("[[source]]"));
 }
 
 #[test]
 fn names_are_unique() {
     let second = MINIMAL.split_once("[[source]]").unwrap().1;
-    check(
-        &format!("[[source]]{second}"),
-        FIRST + 1,
-        FaultCode::Duplicate,
-        "source[1].name",
-        "its own `name`",
-    );
+    check(&format!("[[source]]{second}"), FIRST + 1, FaultCode::Duplicate, "source[1].name", "its own `name`");
 }
 
 #[test]
@@ -287,24 +187,16 @@ fn a_secret_in_the_file_is_a_fault_that_does_not_show_it() {
     let secret = "shpat_0123456789abcdef";
     let other = "s3cr3t-w0rd";
     for extra in [
-        format!(
-            "[[platform]]\nkind=\"shopify\"\nshop=\"x.myshopify.com\"\nlocation=\"1\"\ntoken = \"{secret}\"\n"
-        ),
+        format!("[[platform]]\nkind=\"shopify\"\nshop=\"x.myshopify.com\"\nlocation=\"1\"\ntoken = \"{secret}\"\n"),
         format!(
             "[[platform]]\nkind=\"shopify\"\nshop=\"x.myshopify.com\"\nlocation=\"1\"\ntokn = \"{other}\"\ntoken=\"env:T\"\n"
         ),
         format!(
             "[[platform]]\nkind=\"shopify\"\nshop=\"x.myshopify.com\"\nlocation=\"1\"\nclient_id=\"a\"\nclient_secret = \"{other}\"\n"
         ),
-        format!(
-            "[[platform]]\nkind=\"shopify\"\nshop=\"x.myshopify.com\"\nlocation=\"1\"\ntoken = [\"{other}\"]\n"
-        ),
-        format!(
-            "[[platform]]\nkind=\"http\"\nurl=\"https://me:{other}@example.com/\"\nsecret=\"env:S\"\n"
-        ),
-        format!(
-            "[[platform]]\nkind=\"http\"\nurl=\"https://example.com/?token={other}\"\nsecret=\"env:S\"\n"
-        ),
+        format!("[[platform]]\nkind=\"shopify\"\nshop=\"x.myshopify.com\"\nlocation=\"1\"\ntoken = [\"{other}\"]\n"),
+        format!("[[platform]]\nkind=\"http\"\nurl=\"https://me:{other}@example.com/\"\nsecret=\"env:S\"\n"),
+        format!("[[platform]]\nkind=\"http\"\nurl=\"https://example.com/?token={other}\"\nsecret=\"env:S\"\n"),
         format!("[[platform]]\nkind=\"http\"\nurl=\"https://example.com/\"\nsecret=\"{other}\"\n"),
         format!(
             "[[platform]]\nkind=\"http\"\nurl=\"https://example.com/\"\nsecret=\"env:S\"\nheaders={{ X-Api-Key=\"{other}\" }}\n"
@@ -312,9 +204,7 @@ fn a_secret_in_the_file_is_a_fault_that_does_not_show_it() {
         format!(
             "[[platform]]\nkind=\"http\"\nurl=\"https://example.com/\"\nsecret=\"env:S\"\nheaders={{ Authorization=\"Bearer {other}\" }}\n"
         ),
-        format!(
-            "[[platform]]\nkind=\"http\"\nurl=\"https://example.com/\"\nsecret = \"{other}\nx = 1\n"
-        ),
+        format!("[[platform]]\nkind=\"http\"\nurl=\"https://example.com/\"\nsecret = \"{other}\nx = 1\n"),
     ] {
         let Err(faults) = parse(&format!("{MINIMAL}{extra}"), Path::new("agent.toml")) else {
             panic!("accepted: {extra}")
@@ -345,38 +235,21 @@ fn all_faults_come_at_once_in_the_order_of_lines() {
         (14, "log.level"),
         (15, "log.fomat"),
     ] {
-        assert!(
-            faults
-                .iter()
-                .any(|fault| fault.line == Some(line) && fault.key == key),
-            "{line} {key}: {faults:#?}"
-        );
+        assert!(faults.iter().any(|fault| fault.line == Some(line) && fault.key == key), "{line} {key}: {faults:#?}");
     }
 }
 
 #[test]
 fn syntax_faults_name_their_line() {
     let faults = faults_of("[store]\nid = \"a\nx = 1\n");
-    assert_eq!(
-        (faults[0].line, faults[0].code),
-        (Some(2), FaultCode::Syntax),
-        "{faults:#?}"
-    );
+    assert_eq!((faults[0].line, faults[0].code), (Some(2), FaultCode::Syntax), "{faults:#?}");
     let faults = faults_of("[store]\nid = \"a\"\nid = \"b\"\n");
-    assert_eq!(
-        (faults[0].line, faults[0].code),
-        (Some(3), FaultCode::Syntax),
-        "{faults:#?}"
-    );
+    assert_eq!((faults[0].line, faults[0].code), (Some(3), FaultCode::Syntax), "{faults:#?}");
 }
 
 #[test]
 fn faults_print_like_a_compiler_does() {
-    let faults = parse(
-        "[store]\nid = \"s1\"\n[status]\nlistn = \"x\"\n",
-        Path::new("agent.toml"),
-    )
-    .unwrap_err();
+    let faults = parse("[store]\nid = \"s1\"\n[status]\nlistn = \"x\"\n", Path::new("agent.toml")).unwrap_err();
     let text = faults.to_string();
     assert!(text.contains("error[config_unknown_key]: unknown key `listn`\n --> agent.toml:4:1\n  |\n4 | listn = ***\n  = key: status.listn\n  = help: did you mean `listen`?\n"), "{text}");
     assert!(text.ends_with("agent.toml: 2 faults, 1 warning"), "{text}");
@@ -384,11 +257,8 @@ fn faults_print_like_a_compiler_does() {
 
 #[test]
 fn addresses_without_tls_stay_near() {
-    let http = |url: &str| {
-        faults_of(&format!(
-            "{MINIMAL}[[platform]]\nkind=\"http\"\nsecret=\"env:S\"\nurl=\"{url}\"\n"
-        ))
-    };
+    let http =
+        |url: &str| faults_of(&format!("{MINIMAL}[[platform]]\nkind=\"http\"\nsecret=\"env:S\"\nurl=\"{url}\"\n"));
     assert_eq!(http("http://127.0.0.1:9000/x"), []);
     assert_eq!(http("https://example.com/x"), []);
     assert_eq!(http("http://192.168.1.5/x")[0].severity, Severity::Warning);
@@ -399,11 +269,7 @@ fn addresses_without_tls_stay_near() {
 #[test]
 fn durations_are_read_and_written() {
     for (text, seconds) in [("90s", 90), ("15m", 900), ("1h 30m", 5400), ("2d", 172_800)] {
-        assert_eq!(
-            resolve::parse_duration(text),
-            Some(Duration::from_secs(seconds)),
-            "{text}"
-        );
+        assert_eq!(resolve::parse_duration(text), Some(Duration::from_secs(seconds)), "{text}");
     }
     for text in ["", "5", "m", "-1s", "1.5h", "1y", "99999999999999999999s"] {
         assert_eq!(resolve::parse_duration(text), None, "{text}");
@@ -423,10 +289,7 @@ fn a_masked_configuration_shows_no_secret_and_no_person() {
     for hidden in ["jane", "Jane", "aaaa", "bbbb", "cccc", "dddd", "eeee"] {
         assert!(!masked.contains(hidden), "{hidden} in\n{masked}");
     }
-    assert!(
-        masked.contains("client_secret = \"env:CLIENT\""),
-        "{masked}"
-    );
+    assert!(masked.contains("client_secret = \"env:CLIENT\""), "{masked}");
     assert!(masked.contains("id = \"s1\""), "{masked}");
     toml_edit::DocumentMut::from_str(&masked).expect("the masked text is TOML");
 }
@@ -438,18 +301,12 @@ fn scrubbing_hides_what_looks_secret_and_leaves_the_rest() {
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("card 4111 1111 1111 1111 used", "card *** used"),
         ("rows 5 4111-1111-1111-1111, 12", "rows 5 ***, 12"),
-        (
-            "at 1772366400000000 and 4111111111111112",
-            "at 1772366400000000 and 4111111111111112",
-        ),
+        ("at 1772366400000000 and 4111111111111112", "at 1772366400000000 and 4111111111111112"),
         ("ean 4006381333931 sold", "ean 4006381333931 sold"),
         ("https://u:p@example.com/x", "https://***@example.com/x"),
         ("mail to a.b@example.com now", "mail to *** now"),
         (r"C:\Users\Jane\pos", r"C:\Users\***\pos"),
-        (
-            "/srv/pos/sales.jsonl line 12",
-            "/srv/pos/sales.jsonl line 12",
-        ),
+        ("/srv/pos/sales.jsonl line 12", "/srv/pos/sales.jsonl line 12"),
     ] {
         assert_eq!(mask::scrub(text), expected);
     }
@@ -461,14 +318,8 @@ fn current(path: &str, expected: &str) {
     if std::env::var_os("TILLSYNC_UPDATE").is_some() {
         std::fs::write(&path, expected).unwrap();
     }
-    let found = std::fs::read_to_string(&path)
-        .unwrap_or_default()
-        .replace("\r\n", "\n");
-    assert!(
-        found == expected,
-        "{} is not current: run the tests with TILLSYNC_UPDATE=1",
-        path.display()
-    );
+    let found = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
+    assert!(found == expected, "{} is not current: run the tests with TILLSYNC_UPDATE=1", path.display());
 }
 
 #[test]
@@ -482,15 +333,9 @@ fn the_reference_of_all_keys_is_current() {
     let text = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
     let mark = "<!-- generated from here on: see agent/src/config/reference.rs -->\n\n";
     let (head, _) = text.split_once(mark).expect("the mark is there");
-    current(
-        "docs/configure.md",
-        &format!("{head}{mark}{}", reference::markdown()),
-    );
+    current("docs/configure.md", &format!("{head}{mark}{}", reference::markdown()));
     for key in reference::key_names() {
-        assert!(
-            reference::markdown().contains(&key),
-            "`{key}` is not in the reference"
-        );
+        assert!(reference::markdown().contains(&key), "`{key}` is not in the reference");
     }
 }
 
@@ -499,11 +344,7 @@ fn every_fault_code_is_documented() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
     let text = std::fs::read_to_string(path).unwrap();
     for code in FaultCode::ALL {
-        assert!(
-            text.contains(&format!("`{}`", code.as_str())),
-            "{}",
-            code.as_str()
-        );
+        assert!(text.contains(&format!("`{}`", code.as_str())), "{}", code.as_str());
         assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
     }
 }
@@ -513,14 +354,8 @@ fn every_missing_key_of_a_source_is_named() {
     let faults = faults_of(
         "[store]\nid = \"s\"\n[[source]]\nkind = \"file\"\nfromat = \"csv\"\n[[source]]\nkind = \"file\"\npath = 3\n",
     );
-    let found: Vec<_> = faults
-        .iter()
-        .filter(|fault| fault.key.starts_with("source"))
-        .collect();
-    let found: Vec<_> = found
-        .iter()
-        .map(|fault| (fault.line, fault.code, fault.key.as_str()))
-        .collect();
+    let found: Vec<_> = faults.iter().filter(|fault| fault.key.starts_with("source")).collect();
+    let found: Vec<_> = found.iter().map(|fault| (fault.line, fault.code, fault.key.as_str())).collect();
     for expected in [
         (Some(3), FaultCode::Missing, "source[0].name"),
         (Some(3), FaultCode::Missing, "source[0].path"),
@@ -528,10 +363,7 @@ fn every_missing_key_of_a_source_is_named() {
         (Some(6), FaultCode::Missing, "source[1].name"),
         (Some(8), FaultCode::WrongType, "source[1].path"),
     ] {
-        assert!(
-            found.contains(&expected),
-            "{expected:?} is not in {found:#?}"
-        );
+        assert!(found.contains(&expected), "{expected:?} is not in {found:#?}");
     }
     assert_eq!(found.len(), 5, "{found:#?}");
 }

@@ -50,8 +50,10 @@ fn pause() {
 /// Backups of a state folder, newest first.
 pub fn list(folder: &StateFolder) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder.backups()) else { return Vec::new() };
-    let mut found: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension().is_some_and(|end| end == "db")).collect();
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "db"))
+        .collect();
     // Names hold the time, zero-padded.
     found.sort_unstable_by(|a, b| b.cmp(a));
     found

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sync_core::ledger::Snapshot;
-use sync_core::model::{LineItem, LineKind, Quantity, RuleName, Segment, Seq, Sku, SkuId, Transaction, TransactionStatus};
+use sync_core::model::{
+    LineItem, LineKind, Quantity, RuleName, Segment, Seq, Sku, SkuId, Transaction, TransactionStatus,
+};
 
 use super::{DbError, step};
 
@@ -47,7 +49,9 @@ pub fn read_lines(text: &str) -> Result<Vec<LineItem>, String> {
     let rows: Vec<Vec<String>> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     rows.into_iter()
         .map(|row| {
-            let [sku, delta, kind, rest @ ..] = row.as_slice() else { return Err("a line has too few fields".to_owned()) };
+            let [sku, delta, kind, rest @ ..] = row.as_slice() else {
+                return Err("a line has too few fields".to_owned());
+            };
             let kind: LineKind =
                 serde_json::from_value(serde_json::Value::from(kind.as_str())).map_err(|e| e.to_string())?;
             Ok(LineItem {
@@ -88,7 +92,14 @@ pub fn status_from(word: &str) -> Option<TransactionStatus> {
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn insert_new(conn: &Connection, source: i64, seq: Seq, segment: i64, read: &Transaction, lines: &str) -> Result<bool, DbError> {
+pub fn insert_new(
+    conn: &Connection,
+    source: i64,
+    seq: Seq,
+    segment: i64,
+    read: &Transaction,
+    lines: &str,
+) -> Result<bool, DbError> {
     let inserted = conn
         .prepare_cached("INSERT INTO txn VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING")
         .and_then(|mut statement| {
@@ -120,7 +131,13 @@ pub fn snapshot(conn: &Connection, source: i64, key: &str) -> Result<Option<(Sna
         .and_then(|mut statement| {
             statement
                 .query_row(params![source, key], |row| {
-                    Ok((row.get::<_, u32>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, String>(4)?))
+                    Ok((
+                        row.get::<_, u32>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, String>(2)?,
+                        row.get::<_, String>(3)?,
+                        row.get::<_, String>(4)?,
+                    ))
                 })
                 .optional()
         })
@@ -136,13 +153,27 @@ pub fn snapshot(conn: &Connection, source: i64, key: &str) -> Result<Option<(Sna
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn replace(conn: &Connection, source: i64, key: &str, seq: Seq, segment: i64, new: &Snapshot, lines: &str) -> Result<(), DbError> {
-    conn.prepare_cached("INSERT INTO txn_past SELECT source, key, version, seq, status, lines FROM txn WHERE source = ?1 AND key = ?2")
-        .and_then(|mut statement| statement.execute(params![source, key]))
-        .map_err(step("keep the former snapshot"))?;
-    conn.prepare_cached("UPDATE txn SET version = ?3, seq = ?4, status = ?5, segment = ?6, lines = ?7 WHERE source = ?1 AND key = ?2")
-        .and_then(|mut statement| statement.execute(params![source, key, new.version, seq.0, status_word(new.status), segment, lines]))
-        .map_err(step("replace a snapshot"))?;
+pub fn replace(
+    conn: &Connection,
+    source: i64,
+    key: &str,
+    seq: Seq,
+    segment: i64,
+    new: &Snapshot,
+    lines: &str,
+) -> Result<(), DbError> {
+    conn.prepare_cached(
+        "INSERT INTO txn_past SELECT source, key, version, seq, status, lines FROM txn WHERE source = ?1 AND key = ?2",
+    )
+    .and_then(|mut statement| statement.execute(params![source, key]))
+    .map_err(step("keep the former snapshot"))?;
+    conn.prepare_cached(
+        "UPDATE txn SET version = ?3, seq = ?4, status = ?5, segment = ?6, lines = ?7 WHERE source = ?1 AND key = ?2",
+    )
+    .and_then(|mut statement| {
+        statement.execute(params![source, key, new.version, seq.0, status_word(new.status), segment, lines])
+    })
+    .map_err(step("replace a snapshot"))?;
     Ok(())
 }
 
@@ -161,7 +192,13 @@ pub fn relocate(conn: &Connection, source: i64, key: &str, segment: i64) -> Resu
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn keys_of_origin(conn: &Connection, source: i64, origin: &str, from: i64, to: i64) -> Result<Vec<String>, DbError> {
+pub fn keys_of_origin(
+    conn: &Connection,
+    source: i64,
+    origin: &str,
+    from: i64,
+    to: i64,
+) -> Result<Vec<String>, DbError> {
     let mut statement = conn
         .prepare_cached(
             "SELECT t.key FROM txn t JOIN segment g ON g.id = t.segment
@@ -191,7 +228,9 @@ pub fn add_movement(conn: &Connection, seq: Seq, sku: SkuId, lines: i64, delta: 
 /// # Errors
 /// [`DbError::Step`].
 pub fn last_seq(conn: &Connection) -> Result<Seq, DbError> {
-    let moved: i64 = conn.query_row("SELECT coalesce(max(seq), 0) FROM movement", [], |row| row.get(0)).map_err(step("read the last position"))?;
+    let moved: i64 = conn
+        .query_row("SELECT coalesce(max(seq), 0) FROM movement", [], |row| row.get(0))
+        .map_err(step("read the last position"))?;
     let kept = super::tables::meta(conn, "last_seq")?.and_then(|text| text.parse().ok()).unwrap_or(0);
     Ok(Seq(moved.max(kept)))
 }

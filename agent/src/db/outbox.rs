@@ -66,7 +66,8 @@ pub fn read_items(id: i64, text: &str) -> Result<Vec<BatchItem>, DbError> {
 /// # Errors
 /// [`DbError::Step`].
 pub fn lane_id(conn: &Connection, name: &str, since: Seq) -> Result<i64, DbError> {
-    conn.execute("INSERT OR IGNORE INTO lane (name, since) VALUES (?1, ?2)", params![name, since.0]).map_err(step("name a lane"))?;
+    conn.execute("INSERT OR IGNORE INTO lane (name, since) VALUES (?1, ?2)", params![name, since.0])
+        .map_err(step("name a lane"))?;
     conn.query_row("SELECT id FROM lane WHERE name = ?1", [name], |row| row.get(0)).map_err(step("find a lane"))
 }
 
@@ -187,7 +188,14 @@ pub fn live_batches(conn: &Connection, lane: i64) -> Result<Vec<BatchRow>, DbErr
         .map_err(step("read live batches"))?;
     let rows = statement
         .query_map([lane], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get(3)?, row.get::<_, String>(4)?, row.get(5)?))
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, String>(2)?,
+                row.get(3)?,
+                row.get::<_, String>(4)?,
+                row.get(5)?,
+            ))
         })
         .map_err(step("read live batches"))?;
     rows.map(|row| {
@@ -210,7 +218,13 @@ pub fn live_batches(conn: &Connection, lane: i64) -> Result<Vec<BatchRow>, DbErr
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn close_batch(conn: &Connection, id: BatchId, outcome: &str, note: Option<&str>, now: Timestamp) -> Result<(), DbError> {
+pub fn close_batch(
+    conn: &Connection,
+    id: BatchId,
+    outcome: &str,
+    note: Option<&str>,
+    now: Timestamp,
+) -> Result<(), DbError> {
     conn.prepare_cached(
         "INSERT INTO sent SELECT id, lane, key, ?2, items, lines, frozen_at, ?3, ?4 FROM batch WHERE id = ?1",
     )
@@ -226,7 +240,13 @@ pub fn close_batch(conn: &Connection, id: BatchId, outcome: &str, note: Option<&
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn put_silent(conn: &Connection, lane: i64, id: BatchId, items: &[BatchItem], now: Timestamp) -> Result<(), DbError> {
+pub fn put_silent(
+    conn: &Connection,
+    lane: i64,
+    id: BatchId,
+    items: &[BatchItem],
+    now: Timestamp,
+) -> Result<(), DbError> {
     let lines: i64 = items.iter().map(|item| item.entry.lines).sum();
     conn.prepare_cached("INSERT INTO sent VALUES (?1, ?2, '', 'silent', ?3, ?4, ?5, ?5, NULL)")
         .and_then(|mut statement| statement.execute(params![id.0, lane, write_items(items), lines, now.0]))
@@ -238,7 +258,14 @@ pub fn put_silent(conn: &Connection, lane: i64, id: BatchId, items: &[BatchItem]
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn put_dead(conn: &Connection, lane: i64, entry: &Entry, code: &str, message: &str, now: Timestamp) -> Result<(), DbError> {
+pub fn put_dead(
+    conn: &Connection,
+    lane: i64,
+    entry: &Entry,
+    code: &str,
+    message: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
     conn.prepare_cached(
         "INSERT INTO dead_letter VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'open', NULL)",
     )
@@ -311,8 +338,10 @@ pub fn carry(conn: &Connection, lane: i64, sku: SkuId) -> Result<i64, DbError> {
 /// # Errors
 /// [`DbError::Step`].
 pub fn carries(conn: &Connection, lane: i64) -> Result<Vec<(SkuId, i64)>, DbError> {
-    let mut statement = conn.prepare_cached("SELECT sku, micros FROM carry WHERE lane = ?1").map_err(step("read remainders"))?;
-    let rows = statement.query_map([lane], |row| Ok((SkuId(row.get(0)?), row.get(1)?))).map_err(step("read remainders"))?;
+    let mut statement =
+        conn.prepare_cached("SELECT sku, micros FROM carry WHERE lane = ?1").map_err(step("read remainders"))?;
+    let rows =
+        statement.query_map([lane], |row| Ok((SkuId(row.get(0)?), row.get(1)?))).map_err(step("read remainders"))?;
     rows.collect::<Result<_, _>>().map_err(step("read remainders"))
 }
 
@@ -321,8 +350,11 @@ pub fn carries(conn: &Connection, lane: i64) -> Result<Vec<(SkuId, i64)>, DbErro
 /// # Errors
 /// [`DbError::Step`].
 pub fn highest(conn: &Connection) -> Result<(EntryId, BatchId, Timestamp), DbError> {
-    let kept = |key| -> Result<i64, DbError> { Ok(super::tables::meta(conn, key)?.and_then(|text| text.parse().ok()).unwrap_or(0)) };
-    let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(step("read the highest numbers"));
+    let kept = |key| -> Result<i64, DbError> {
+        Ok(super::tables::meta(conn, key)?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    };
+    let number =
+        |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(step("read the highest numbers"));
     let pending = number("SELECT coalesce(max(id), 0) FROM pending")?;
     let dead = number("SELECT coalesce(max(id), 0) FROM dead_letter")?;
     let live = number("SELECT coalesce(max(id), 0) FROM batch")?;
@@ -339,6 +371,8 @@ pub fn highest(conn: &Connection) -> Result<(EntryId, BatchId, Timestamp), DbErr
         let (id, items) = row.map_err(step("read the highest numbers"))?;
         entry = read_items(id, &items)?.iter().map(|item| item.entry.id.0).fold(entry, i64::max);
     }
-    let seen = number("SELECT max(coalesce((SELECT max(frozen_at) FROM batch), 0), coalesce((SELECT closed_at FROM sent ORDER BY id DESC LIMIT 1), 0))")?;
+    let seen = number(
+        "SELECT max(coalesce((SELECT max(frozen_at) FROM batch), 0), coalesce((SELECT closed_at FROM sent ORDER BY id DESC LIMIT 1), 0))",
+    )?;
     Ok((EntryId(entry), BatchId(live.max(sent).max(kept("last_batch")?)), Timestamp(seen)))
 }

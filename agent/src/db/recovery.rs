@@ -88,7 +88,8 @@ fn prepare(path: &Path, from: Option<&Path>) -> Result<(), DbError> {
     let conn = open_writer(&making, 2048)?;
     mark_restored(&conn)?;
     // One file: nothing of it may be left in a log beside it.
-    conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;").map_err(super::step("close a restored database"))?;
+    conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;")
+        .map_err(super::step("close a restored database"))?;
     conn.close().map_err(|(_, source)| DbError::Step { step: "close a restored database", source })?;
     std::fs::File::open(&making).and_then(|file| file.sync_all()).map_err(io)?;
     std::fs::rename(&making, &prepared).map_err(io)
@@ -168,7 +169,8 @@ mod tests {
     #[test]
     fn a_restored_database_has_another_epoch() {
         let (_root, folder) = folder_with_backup();
-        let before = meta(&super::super::open_reader(&backup::list(&folder)[0]).expect("backup"), "epoch").expect("read");
+        let before =
+            meta(&super::super::open_reader(&backup::list(&folder)[0]).expect("backup"), "epoch").expect("read");
         let (conn, _) = open(&folder, 256, "now").expect("opened");
         assert_ne!(meta(&conn, "epoch").expect("read"), before);
     }

@@ -14,7 +14,9 @@ use crate::platform::Target;
 /// # Errors
 /// [`DbError::Step`].
 pub fn meta(conn: &Connection, key: &str) -> Result<Option<String>, DbError> {
-    conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional().map_err(step("read meta"))
+    conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+        .optional()
+        .map_err(step("read meta"))
 }
 
 /// Sets a value of `meta`.
@@ -52,7 +54,10 @@ pub fn sku_id(conn: &Connection, code: &str) -> Result<SkuId, DbError> {
 }
 
 fn named_id(conn: &Connection, find: &'static str, make: &'static str, name: &str) -> Result<i64, DbError> {
-    let found = conn.prepare_cached(find).and_then(|mut s| s.query_row([name], |row| row.get(0)).optional()).map_err(step("find a name"))?;
+    let found = conn
+        .prepare_cached(find)
+        .and_then(|mut s| s.query_row([name], |row| row.get(0)).optional())
+        .map_err(step("find a name"))?;
     if let Some(id) = found {
         return Ok(id);
     }
@@ -74,7 +79,8 @@ pub fn all_skus(conn: &Connection) -> Result<Vec<(SkuId, String)>, DbError> {
 /// # Errors
 /// [`DbError::Step`].
 pub fn cursors(conn: &Connection, source: i64) -> Result<Vec<(String, String)>, DbError> {
-    let mut statement = conn.prepare("SELECT item, state FROM cursor WHERE source = ?1").map_err(step("read cursors"))?;
+    let mut statement =
+        conn.prepare("SELECT item, state FROM cursor WHERE source = ?1").map_err(step("read cursors"))?;
     let rows = statement.query_map([source], |row| Ok((row.get(0)?, row.get(1)?))).map_err(step("read cursors"))?;
     rows.collect::<Result<_, _>>().map_err(step("read cursors"))
 }
@@ -86,7 +92,9 @@ pub fn cursors(conn: &Connection, source: i64) -> Result<Vec<(String, String)>, 
 pub fn set_cursor(conn: &Connection, source: i64, item: &str, state: Option<&str>) -> Result<(), DbError> {
     match state {
         Some(state) => conn
-            .prepare_cached("INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT (source, item) DO UPDATE SET state = ?3")
+            .prepare_cached(
+                "INSERT INTO cursor VALUES (?1, ?2, ?3) ON CONFLICT (source, item) DO UPDATE SET state = ?3",
+            )
             .and_then(|mut s| s.execute(params![source, item, state])),
         None => conn
             .prepare_cached("DELETE FROM cursor WHERE source = ?1 AND item = ?2")
@@ -101,9 +109,11 @@ pub fn set_cursor(conn: &Connection, source: i64, item: &str, state: Option<&str
 /// # Errors
 /// [`DbError::Step`].
 pub fn add_ignored(conn: &Connection, source: i64, rule: &str, records: i64) -> Result<(), DbError> {
-    conn.prepare_cached("INSERT INTO ignored VALUES (?1, ?2, ?3) ON CONFLICT (source, rule) DO UPDATE SET records = records + ?3")
-        .and_then(|mut s| s.execute(params![source, rule, records]))
-        .map_err(step("count ignored records"))?;
+    conn.prepare_cached(
+        "INSERT INTO ignored VALUES (?1, ?2, ?3) ON CONFLICT (source, rule) DO UPDATE SET records = records + ?3",
+    )
+    .and_then(|mut s| s.execute(params![source, rule, records]))
+    .map_err(step("count ignored records"))?;
     Ok(())
 }
 
@@ -111,7 +121,12 @@ pub fn add_ignored(conn: &Connection, source: i64, rule: &str, records: i64) -> 
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn add_quarantine(conn: &Connection, source: i64, row: &pos_adapters::Quarantined, now: Timestamp) -> Result<(), DbError> {
+pub fn add_quarantine(
+    conn: &Connection,
+    source: i64,
+    row: &pos_adapters::Quarantined,
+    now: Timestamp,
+) -> Result<(), DbError> {
     conn.prepare_cached(
         "INSERT INTO quarantine (source, place, reason, raw, records, read_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open')",
     )
@@ -188,7 +203,8 @@ pub fn set_target(
 /// # Errors
 /// [`DbError::Step`].
 pub fn forget_target(conn: &Connection, lane: i64, sku: SkuId) -> Result<(), DbError> {
-    conn.execute("DELETE FROM target WHERE lane = ?1 AND sku = ?2", params![lane, sku.0]).map_err(step("forget a target"))?;
+    conn.execute("DELETE FROM target WHERE lane = ?1 AND sku = ?2", params![lane, sku.0])
+        .map_err(step("forget a target"))?;
     Ok(())
 }
 
@@ -224,7 +240,10 @@ pub fn expected(conn: &Connection, lane: i64, items: &[String]) -> Result<BTreeM
         .map_err(step("read expected numbers"))?;
     let mut found = BTreeMap::new();
     for item in items {
-        let number = statement.query_row(params![lane, item], |row| Ok((row.get(0)?, row.get(1)?))).optional().map_err(step("read expected numbers"))?;
+        let number = statement
+            .query_row(params![lane, item], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map_err(step("read expected numbers"))?;
         if let Some(number) = number {
             found.insert(item.clone(), number);
         }

@@ -30,12 +30,7 @@ pub const ROWS_MAX: usize = 250;
 /// How long after its first send a key is relied on: four hours less than Shopify's 24.
 pub const KEY_WINDOW: Duration = Duration::from_hours(20);
 /// What the app must be granted, and all that it needs.
-pub const SCOPES: [&str; 4] = [
-    "read_products",
-    "read_inventory",
-    "write_inventory",
-    "read_locations",
-];
+pub const SCOPES: [&str; 4] = ["read_products", "read_inventory", "write_inventory", "read_locations"];
 
 /// How we prove who we are.
 #[derive(Debug, Clone, PartialEq, Eq)]

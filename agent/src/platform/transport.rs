@@ -106,8 +106,8 @@ pub fn client(settings: &TransportSettings) -> Result<reqwest::Client, Transport
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never());
     if let Some(pem) = &settings.extra_ca_pem {
-        let certificates = reqwest::Certificate::from_pem_bundle(pem)
-            .map_err(|source| TransportError::Ca { source })?;
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(pem).map_err(|source| TransportError::Ca { source })?;
         if certificates.is_empty() {
             return Err(TransportError::NoCa);
         }
@@ -116,13 +116,11 @@ pub fn client(settings: &TransportSettings) -> Result<reqwest::Client, Transport
     builder = match &settings.proxy {
         ProxyChoice::System => builder,
         ProxyChoice::Direct => builder.no_proxy(),
-        ProxyChoice::Url(url) => builder.proxy(
-            reqwest::Proxy::all(url.as_str()).map_err(|source| TransportError::Proxy { source })?,
-        ),
+        ProxyChoice::Url(url) => {
+            builder.proxy(reqwest::Proxy::all(url.as_str()).map_err(|source| TransportError::Proxy { source })?)
+        }
     };
-    builder
-        .build()
-        .map_err(|source| TransportError::Build { source })
+    builder.build().map_err(|source| TransportError::Build { source })
 }
 
 /// What came back.
@@ -162,10 +160,7 @@ pub enum Unreached {
 ///
 /// # Errors
 /// [`Unreached`] if no status line came back.
-pub async fn exchange(
-    request: reqwest::RequestBuilder,
-    body_bytes_max: usize,
-) -> Result<Reply, Unreached> {
+pub async fn exchange(request: reqwest::RequestBuilder, body_bytes_max: usize) -> Result<Reply, Unreached> {
     let mut response = match request.send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() || error.is_builder() => {
@@ -189,12 +184,7 @@ pub async fn exchange(
             Err(error) => break BodyEnd::Cut(chain(error)),
         }
     };
-    Ok(Reply {
-        status,
-        headers,
-        body,
-        end,
-    })
+    Ok(Reply { status, headers, body, end })
 }
 
 /// The error and its causes in one line. The URL is left out: it may carry a key.
@@ -213,9 +203,7 @@ fn chain(error: reqwest::Error) -> String {
 /// The start of somebody else's text, on one line, for a reason or a dead letter.
 #[must_use]
 pub fn excerpt(bytes: &[u8]) -> String {
-    let bytes = bytes
-        .get(..EXCERPT_CHARS_MAX.saturating_mul(4))
-        .unwrap_or(bytes);
+    let bytes = bytes.get(..EXCERPT_CHARS_MAX.saturating_mul(4)).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
     let one_line: String = text
         .split_whitespace()
@@ -234,10 +222,7 @@ mod tests {
 
     #[test]
     fn an_excerpt_is_one_short_line() {
-        assert_eq!(
-            excerpt(b"  <html>\r\n\t<body>\x07bad\xff "),
-            "<html> <body>bad\u{fffd}"
-        );
+        assert_eq!(excerpt(b"  <html>\r\n\t<body>\x07bad\xff "), "<html> <body>bad\u{fffd}");
         assert_eq!(excerpt(&[b'a'; 5000]).chars().count(), EXCERPT_CHARS_MAX);
     }
 }

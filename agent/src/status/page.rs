@@ -14,35 +14,24 @@ td.n{text-align:right}.good{color:#116329}.bad{color:#a40e26}p:first-of-type{fon
 pub fn html(status: &StatusSnapshot) -> String {
     let mut out = String::with_capacity(4 * 1024);
     let tone = if status.healthy { "good" } else { "bad" };
-    let mut push = |text: std::fmt::Arguments<'_>| {
-        out.write_fmt(text)
-            .expect("writing to a string does not fail")
-    };
+    let mut push = |text: std::fmt::Arguments<'_>| out.write_fmt(text).expect("writing to a string does not fail");
     push(format_args!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <meta http-equiv=\"refresh\" content=\"10\"><title>{0}: Tillsync</title><style>{STYLE}</style></head><body><h1>{0}</h1>",
         escape(&status.store)
     ));
     for (index, line) in summary(status).lines().enumerate() {
-        let class = if index == 0 {
-            format!(" class=\"{tone}\"")
-        } else {
-            String::new()
-        };
+        let class = if index == 0 { format!(" class=\"{tone}\"") } else { String::new() };
         push(format_args!("<p{class}>{}</p>", escape(line)));
     }
-    push(format_args!(
-        "<table><tr><th>Source<th>State<th>Last sale<th>Lines<th>Quarantined</tr>"
-    ));
+    push(format_args!("<table><tr><th>Source<th>State<th>Last sale<th>Lines<th>Quarantined</tr>"));
     for source in &status.sources {
         let state = match source.state {
             SourceState::Ok => "ok",
             SourceState::Waiting => "waiting",
             SourceState::Error => "error",
         };
-        let sale = source
-            .last_sale_at
-            .map_or_else(|| "none yet".to_owned(), |at| ago(status.now, at));
+        let sale = source.last_sale_at.map_or_else(|| "none yet".to_owned(), |at| ago(status.now, at));
         push(format_args!(
             "<tr><td>{}<td>{state}<td>{sale}<td class=\"n\">{}<td class=\"n\">{}</tr>",
             escape(&source.name),
@@ -76,11 +65,7 @@ pub fn html(status: &StatusSnapshot) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -94,10 +79,7 @@ mod tests {
         status.store = "<script>alert(1)</script>".to_owned();
         status.lanes[0].name = "\"><img src=x>".to_owned();
         let page = html(&status);
-        assert!(
-            !page.contains("<script") && !page.contains("<img"),
-            "{page}"
-        );
+        assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
         assert!(page.contains("All is well"));
     }
 }

@@ -109,15 +109,8 @@ impl StatusServer {
     ///
     /// # Errors
     /// [`ServerError::Serve`]
-    pub async fn serve(
-        self,
-        source: SnapshotSource,
-        stop: CancellationToken,
-    ) -> Result<(), ServerError> {
-        let listener = Limited {
-            listener: self.listener,
-            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-        };
+    pub async fn serve(self, source: SnapshotSource, stop: CancellationToken) -> Result<(), ServerError> {
+        let listener = Limited { listener: self.listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
         let stopped = stop.clone();
         let serving = axum::serve(listener, router(source, self.address.ip()))
             .with_graceful_shutdown(async move { stopped.cancelled().await });
@@ -154,11 +147,7 @@ async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Re
     let mut response = if host_is_ours(request.headers(), shared.ip) {
         next.run(request).await
     } else {
-        (
-            StatusCode::FORBIDDEN,
-            "this address is not served here: use 127.0.0.1 or localhost\n",
-        )
-            .into_response()
+        (StatusCode::FORBIDDEN, "this address is not served here: use 127.0.0.1 or localhost\n").into_response()
     };
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
@@ -169,14 +158,9 @@ async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Re
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
         ),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -194,22 +178,14 @@ fn host_is_ours(headers: &HeaderMap, ip: IpAddr) -> bool {
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
     name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse::<IpAddr>()
-            .is_ok_and(|named| named == ip || named.is_loopback())
+        || name.parse::<IpAddr>().is_ok_and(|named| named == ip || named.is_loopback())
 }
 
 async fn snapshot(source: SnapshotSource) -> Result<StatusSnapshot, Response> {
     // The facts may come from the database: never on a thread that also sends and receives.
-    tokio::task::spawn_blocking(move || source())
-        .await
-        .map_err(|_| {
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the status could not be gathered, see the log\n",
-            )
-                .into_response()
-        })
+    tokio::task::spawn_blocking(move || source()).await.map_err(|_| {
+        (StatusCode::INTERNAL_SERVER_ERROR, "the status could not be gathered, see the log\n").into_response()
+    })
 }
 
 async fn root(State(shared): State<Shared>) -> Result<Response, Response> {
@@ -223,33 +199,21 @@ async fn healthz(State(shared): State<Shared>) -> Result<Response, Response> {
         return Ok((StatusCode::OK, "ok\n").into_response());
     }
     let reason = status.waiting_for.unwrap_or_else(|| "starting".to_owned());
-    Ok((
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!("not ready: {reason}\n"),
-    )
-        .into_response())
+    Ok((StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response())
 }
 
 async fn api_status(State(shared): State<Shared>) -> Result<Response, Response> {
     let status = snapshot(shared.source).await?;
     let text = serde_json::to_string(&status).map_err(|error| {
         tracing::error!(%error, "Status cannot be written as JSON");
-        (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the status could not be written, see the log\n",
-        )
-            .into_response()
+        (StatusCode::INTERNAL_SERVER_ERROR, "the status could not be written, see the log\n").into_response()
     })?;
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 async fn metrics_text(State(shared): State<Shared>) -> Result<Response, Response> {
     let status = snapshot(shared.source).await?;
-    Ok((
-        [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)],
-        metrics::text(&status),
-    )
-        .into_response())
+    Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&status)).into_response())
 }
 
 /// A listener that takes a connection only while there is a place for it.
@@ -265,13 +229,7 @@ impl Listener for Limited {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (
-            Placed {
-                stream,
-                _place: place,
-            },
-            address,
-        )
+        (Placed { stream, _place: place }, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -297,21 +255,13 @@ mod placed_io {
     use super::Placed;
 
     impl AsyncRead for Placed {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
             Pin::new(&mut self.stream).poll_read(cx, buf)
         }
     }
 
     impl AsyncWrite for Placed {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<io::Result<usize>> {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
             Pin::new(&mut self.stream).poll_write(cx, buf)
         }
 
@@ -343,19 +293,11 @@ mod tests {
     }
 
     async fn get(address: SocketAddr, path: &str, host: &str) -> String {
-        ask(
-            address,
-            &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
-        )
-        .await
+        ask(address, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
     }
 
-    async fn started(
-        ready: Arc<AtomicBool>,
-    ) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
-        let server = StatusServer::bind("127.0.0.1:0".parse().unwrap())
-            .await
-            .unwrap();
+    async fn started(ready: Arc<AtomicBool>) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+        let server = StatusServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (address, stop) = (server.address(), CancellationToken::new());
         let source: SnapshotSource = Arc::new(move || {
             let mut status = good();
@@ -376,36 +318,14 @@ mod tests {
         let (address, stop, serving) = started(Arc::clone(&ready)).await;
         let host = address.to_string();
         let health = get(address, "/healthz", &host).await;
-        assert!(
-            health.starts_with("HTTP/1.1 503") && health.contains("the first read of source tills"),
-            "{health}"
-        );
+        assert!(health.starts_with("HTTP/1.1 503") && health.contains("the first read of source tills"), "{health}");
         ready.store(true, Ordering::SeqCst);
-        assert!(
-            get(address, "/healthz", &host)
-                .await
-                .starts_with("HTTP/1.1 200")
-        );
-        assert!(
-            get(address, "/api/status", "localhost")
-                .await
-                .contains("\"store\":\"store-12\"")
-        );
-        assert!(
-            get(address, "/metrics", &host)
-                .await
-                .contains("tillsync_ready 1")
-        );
+        assert!(get(address, "/healthz", &host).await.starts_with("HTTP/1.1 200"));
+        assert!(get(address, "/api/status", "localhost").await.contains("\"store\":\"store-12\""));
+        assert!(get(address, "/metrics", &host).await.contains("tillsync_ready 1"));
         let page = get(address, "/", "[::1]:80").await;
-        assert!(
-            page.contains("All is well") && page.contains("content-security-policy"),
-            "{page}"
-        );
-        assert!(
-            get(address, "/nothing", &host)
-                .await
-                .starts_with("HTTP/1.1 404")
-        );
+        assert!(page.contains("All is well") && page.contains("content-security-policy"), "{page}");
+        assert!(get(address, "/nothing", &host).await.starts_with("HTTP/1.1 404"));
         stop.cancel();
         serving.await.unwrap();
     }
@@ -413,17 +333,9 @@ mod tests {
     #[tokio::test]
     async fn other_hosts_and_writes_are_refused() {
         let (address, stop, serving) = started(Arc::new(AtomicBool::new(true))).await;
-        for host in [
-            "evil.example.com",
-            "127.0.0.1.example.com:80",
-            "",
-            "localhost@example.com",
-        ] {
+        for host in ["evil.example.com", "127.0.0.1.example.com:80", "", "localhost@example.com"] {
             let answer = get(address, "/api/status", host).await;
-            assert!(
-                answer.starts_with("HTTP/1.1 403") && !answer.contains("store-12"),
-                "{host}: {answer}"
-            );
+            assert!(answer.starts_with("HTTP/1.1 403") && !answer.contains("store-12"), "{host}: {answer}");
         }
         let post = "POST /api/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         assert!(ask(address, post).await.starts_with("HTTP/1.1 405"));
@@ -441,9 +353,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_never_listens_beyond_this_machine() {
-        let error = StatusServer::bind("0.0.0.0:0".parse().unwrap())
-            .await
-            .unwrap_err();
+        let error = StatusServer::bind("0.0.0.0:0".parse().unwrap()).await.unwrap_err();
         assert_eq!(error.code(), "status_not_loopback");
     }
 }

@@ -6,8 +6,8 @@ use sync_core::model::Timestamp;
 use sync_core::outbox::lane::Condition;
 
 use super::{
-    ClockStatus, DiskStatus, LaneState, LaneStatus, LatencyHistogram, LedgerStatus, SourceState, SourceStatus, StatusError,
-    StatusSnapshot,
+    ClockStatus, DiskStatus, LaneState, LaneStatus, LatencyHistogram, LedgerStatus, SourceState, SourceStatus,
+    StatusError, StatusSnapshot,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -16,9 +16,17 @@ use crate::disk::Disk;
 use crate::writer::view::{Facts, LaneCounts, LaneFacts, SourceFacts};
 
 /// How it stands now.
-pub fn snapshot(facts: &Facts, config: &Config, state: &Path, free: &Disk, clock: &Clock, started_at: Timestamp) -> StatusSnapshot {
+pub fn snapshot(
+    facts: &Facts,
+    config: &Config,
+    state: &Path,
+    free: &Disk,
+    clock: &Clock,
+    started_at: Timestamp,
+) -> StatusSnapshot {
     let sources: Vec<SourceStatus> = facts.sources.iter().map(source).collect();
-    let lanes: Vec<LaneStatus> = facts.lanes.iter().zip(&facts.counts).map(|(lane_facts, counts)| lane(lane_facts, counts)).collect();
+    let lanes: Vec<LaneStatus> =
+        facts.lanes.iter().zip(&facts.counts).map(|(lane_facts, counts)| lane(lane_facts, counts)).collect();
     let fault = facts.fault.as_ref().map(|(code, message, _)| format!("{code}: {message}"));
     let healthy = fault.is_none()
         && facts.clock_note.is_none()

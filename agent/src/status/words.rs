@@ -18,23 +18,11 @@ pub fn summary(status: &StatusSnapshot) -> String {
     }
     for source in &status.sources {
         if let Some(error) = &source.error {
-            lines.push(format!(
-                "Source {} cannot be read: {}. {}.",
-                source.name,
-                error.message,
-                sentence(&error.hint)
-            ));
+            lines.push(format!("Source {} cannot be read: {}. {}.", source.name, error.message, sentence(&error.hint)));
         } else if source.state == SourceState::Waiting {
             lines.push(format!("Source {} has nothing to read yet.", source.name));
-        } else if let Some(read) = source
-            .last_read_at
-            .filter(|read| status.now.since(*read) > QUIET_SOURCE)
-        {
-            lines.push(format!(
-                "Source {} was last read {}.",
-                source.name,
-                ago(status.now, read)
-            ));
+        } else if let Some(read) = source.last_read_at.filter(|read| status.now.since(*read) > QUIET_SOURCE) {
+            lines.push(format!("Source {} was last read {}.", source.name, ago(status.now, read)));
         }
         if source.quarantined > 0 {
             lines.push(format!(
@@ -44,54 +32,29 @@ pub fn summary(status: &StatusSnapshot) -> String {
             ));
         }
     }
-    status
-        .lanes
-        .iter()
-        .for_each(|lane| lane_lines(status.now, lane, &mut lines));
+    status.lanes.iter().for_each(|lane| lane_lines(status.now, lane, &mut lines));
     if !status.clock.trusted {
-        let note = status
-            .clock
-            .note
-            .as_deref()
-            .unwrap_or("it was wrong at the start");
-        lines.push(format!(
-            "The clock of this machine cannot be believed: {note}. Sales are recorded all the same."
-        ));
+        let note = status.clock.note.as_deref().unwrap_or("it was wrong at the start");
+        lines.push(format!("The clock of this machine cannot be believed: {note}. Sales are recorded all the same."));
     }
     lines.push(activity(status));
     lines.join("\n")
 }
 
 fn headline(status: &StatusSnapshot) -> String {
-    let waiting: u64 = status
-        .lanes
-        .iter()
-        .map(|lane| lane.waiting_lines)
-        .fold(0, u64::saturating_add);
-    let stuck = status
-        .lanes
-        .iter()
-        .any(|lane| lane.state != LaneState::Open);
-    let broken = status
-        .sources
-        .iter()
-        .any(|source| source.state == SourceState::Error);
+    let waiting: u64 = status.lanes.iter().map(|lane| lane.waiting_lines).fold(0, u64::saturating_add);
+    let stuck = status.lanes.iter().any(|lane| lane.state != LaneState::Open);
+    let broken = status.sources.iter().any(|source| source.state == SourceState::Error);
     if !status.ready {
         "Sales are not being recorded right now; the POS keeps them, and nothing is lost.".to_owned()
     } else if broken {
         "Somebody has to act: sales are not being read.".to_owned()
     } else if stuck && waiting > 0 {
-        format!(
-            "The web shop is behind by {}. They are safe here and will be sent.",
-            count(waiting, "sale line")
-        )
+        format!("The web shop is behind by {}. They are safe here and will be sent.", count(waiting, "sale line"))
     } else if !status.healthy {
         "It works, but something needs a person.".to_owned()
     } else if waiting > 0 {
-        format!(
-            "All is well; {} on the way to the web shop.",
-            are(waiting, "sale line")
-        )
+        format!("All is well; {} on the way to the web shop.", are(waiting, "sale line"))
     } else if stuck {
         "Everything sold is in the web shop, which cannot be reached right now.".to_owned()
     } else {
@@ -101,25 +64,14 @@ fn headline(status: &StatusSnapshot) -> String {
 
 fn lane_lines(now: Timestamp, lane: &LaneStatus, lines: &mut Vec<String>) {
     let reason = lane.reason.as_deref().unwrap_or("no reason was given");
-    let next = lane
-        .next_try_at
-        .map_or_else(String::new, |at| format!(" Next try {}.", until(now, at)));
+    let next = lane.next_try_at.map_or_else(String::new, |at| format!(" Next try {}.", until(now, at)));
     match lane.state {
         LaneState::Open => {}
-        LaneState::BackingOff => {
-            lines.push(format!("{} does not answer: {reason}.{next}", lane.name))
-        }
+        LaneState::BackingOff => lines.push(format!("{} does not answer: {reason}.{next}", lane.name)),
         LaneState::Paused => lines.push(format!("{} refuses us: {reason}.{next}", lane.name)),
     }
-    if let Some(oldest) = lane
-        .oldest_waiting_at
-        .filter(|_| lane.state != LaneState::Open)
-    {
-        lines.push(format!(
-            "The oldest change for {} was recorded {}.",
-            lane.name,
-            ago(now, oldest)
-        ));
+    if let Some(oldest) = lane.oldest_waiting_at.filter(|_| lane.state != LaneState::Open) {
+        lines.push(format!("The oldest change for {} was recorded {}.", lane.name, ago(now, oldest)));
     }
     if lane.unknown_skus > 0 {
         lines.push(format!(
@@ -136,34 +88,18 @@ fn lane_lines(now: Timestamp, lane: &LaneStatus, lines: &mut Vec<String>) {
         ));
     }
     if lane.uncertain > 0 {
-        lines.push(format!(
-            "{} on {} being read back and set right.",
-            are(lane.uncertain, "article"),
-            lane.name
-        ));
+        lines.push(format!("{} on {} being read back and set right.", are(lane.uncertain, "article"), lane.name));
     }
 }
 
 fn activity(status: &StatusSnapshot) -> String {
-    let sold = status
-        .sources
-        .iter()
-        .filter_map(|source| source.last_sale_at)
-        .max();
-    let delivered = status
-        .lanes
-        .iter()
-        .filter_map(|lane| lane.last_delivered_at)
-        .max();
+    let sold = status.sources.iter().filter_map(|source| source.last_sale_at).max();
+    let delivered = status.lanes.iter().filter_map(|lane| lane.last_delivered_at).max();
     match (sold, delivered) {
         (None, _) => "No sale was read yet.".to_owned(),
         (Some(sold), None) => format!("Last sale {}; nothing was sent yet.", ago(status.now, sold)),
         (Some(sold), Some(delivered)) => {
-            format!(
-                "Last sale {}, last change sent {}.",
-                ago(status.now, sold),
-                ago(status.now, delivered)
-            )
+            format!("Last sale {}, last change sent {}.", ago(status.now, sold), ago(status.now, delivered))
         }
     }
 }
@@ -172,20 +108,12 @@ fn activity(status: &StatusSnapshot) -> String {
 #[must_use]
 pub fn ago(now: Timestamp, then: Timestamp) -> String {
     let since = now.since(then);
-    if since < Duration::from_secs(2) {
-        "just now".to_owned()
-    } else {
-        format!("{} ago", span(since))
-    }
+    if since < Duration::from_secs(2) { "just now".to_owned() } else { format!("{} ago", span(since)) }
 }
 
 fn until(now: Timestamp, then: Timestamp) -> String {
     let wait = then.since(now);
-    if wait < Duration::from_secs(2) {
-        "now".to_owned()
-    } else {
-        format!("in {}", span(wait))
-    }
+    if wait < Duration::from_secs(2) { "now".to_owned() } else { format!("in {}", span(wait)) }
 }
 
 fn span(duration: Duration) -> String {
@@ -202,19 +130,13 @@ fn count(number: u64, word: &str) -> String {
 }
 
 fn are(number: u64, word: &str) -> String {
-    format!(
-        "{} {}",
-        count(number, word),
-        if number == 1 { "is" } else { "are" }
-    )
+    format!("{} {}", count(number, word), if number == 1 { "is" } else { "are" })
 }
 
 /// First letter large: hints are written in lower case.
 fn sentence(text: &str) -> String {
     let mut letters = text.trim_end_matches('.').chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]
@@ -234,10 +156,7 @@ mod tests {
 
     #[test]
     fn a_good_day_is_two_lines() {
-        check(
-            |_| {},
-            &["All is well: everything sold is in the web shop.", LAST],
-        );
+        check(|_| {}, &["All is well: everything sold is in the web shop.", LAST]);
     }
 
     #[test]

@@ -97,7 +97,11 @@ impl Writer {
 
     fn discard(&self, sql: &str, id: i64, reason: &str, what: &str) -> Result<Result<String, String>, DbError> {
         let changed = self.conn.execute(sql, params![id, reason]).map_err(step("discard"))?;
-        Ok(if changed == 1 { Ok(format!("{what} {id} discarded")) } else { Err(format!("there is no open {what} {id}")) })
+        Ok(if changed == 1 {
+            Ok(format!("{what} {id} discarded"))
+        } else {
+            Err(format!("there is no open {what} {id}"))
+        })
     }
 
     fn reread(&mut self, name: &str) -> Result<Result<String, String>, DbError> {
@@ -107,14 +111,23 @@ impl Writer {
         self.conn.execute("DELETE FROM cursor WHERE source = ?1", [source.id]).map_err(step("reread a source"))?;
         let opened = self
             .conn
-            .execute("UPDATE quarantine SET state = 'resolved', note = 'read again' WHERE source = ?1 AND state = 'open'", [source.id])
+            .execute(
+                "UPDATE quarantine SET state = 'resolved', note = 'read again' WHERE source = ?1 AND state = 'open'",
+                [source.id],
+            )
             .map_err(step("reread a source"))?;
         Ok(Ok(format!("source `{name}` is read again from its start; {opened} quarantined records get another chance")))
     }
 
     fn forget(&mut self, sku: &str, platform: Option<&str>) -> Result<Result<String, String>, DbError> {
-        let id = self.conn.query_row("SELECT id FROM sku WHERE code = ?1", [sku], |row| row.get(0)).optional().map_err(step("find a SKU"))?;
-        let Some(id) = id.map(sync_core::model::SkuId) else { return Ok(Err(format!("no sale of SKU `{sku}` was ever read"))) };
+        let id = self
+            .conn
+            .query_row("SELECT id FROM sku WHERE code = ?1", [sku], |row| row.get(0))
+            .optional()
+            .map_err(step("find a SKU"))?;
+        let Some(id) = id.map(sync_core::model::SkuId) else {
+            return Ok(Err(format!("no sale of SKU `{sku}` was ever read")));
+        };
         for runtime in self.lanes.iter_mut().filter(|runtime| platform.is_none_or(|name| runtime.name == name)) {
             db::tables::forget_target(&self.conn, runtime.id, id)?;
             runtime.lane.forget_target(id);

@@ -21,7 +21,9 @@ impl Writer {
             .conn
             .prepare_cached("SELECT id, lane, outcome, items FROM sent WHERE closed_at < ?1 ORDER BY id LIMIT ?2")
             .and_then(|mut statement| {
-                let rows = statement.query_map(params![before.0, FOLDED_MAX], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+                let rows = statement.query_map(params![before.0, FOLDED_MAX], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?;
                 rows.collect()
             })
             .map_err(step("read old batches"))?;
@@ -57,7 +59,9 @@ impl Writer {
             .conn
             .prepare_cached("SELECT source, key, status, lines FROM txn WHERE sold_at < ?1 LIMIT ?2")
             .and_then(|mut statement| {
-                let rows = statement.query_map(params![horizon.0, FOLDED_MAX], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+                let rows = statement.query_map(params![horizon.0, FOLDED_MAX], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?;
                 rows.collect()
             })
             .map_err(step("read old transactions"))?;
@@ -68,12 +72,20 @@ impl Writer {
             for (sku, delta) in sync_core::ledger::effect(status, &lines) {
                 let sku = self.sku(&sku)?;
                 self.conn
-                    .prepare_cached("INSERT INTO folded VALUES (?1, ?2) ON CONFLICT (sku) DO UPDATE SET delta = delta + ?2")
+                    .prepare_cached(
+                        "INSERT INTO folded VALUES (?1, ?2) ON CONFLICT (sku) DO UPDATE SET delta = delta + ?2",
+                    )
                     .and_then(|mut statement| statement.execute(params![sku.0, delta.micros()]))
                     .map_err(step("fold old transactions"))?;
             }
-            for sql in ["DELETE FROM txn WHERE source = ?1 AND key = ?2", "DELETE FROM txn_past WHERE source = ?1 AND key = ?2"] {
-                self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute(params![source, key])).map_err(step("fold old transactions"))?;
+            for sql in [
+                "DELETE FROM txn WHERE source = ?1 AND key = ?2",
+                "DELETE FROM txn_past WHERE source = ?1 AND key = ?2",
+            ] {
+                self.conn
+                    .prepare_cached(sql)
+                    .and_then(|mut statement| statement.execute(params![source, key]))
+                    .map_err(step("fold old transactions"))?;
             }
         }
         if horizon > self.horizon {

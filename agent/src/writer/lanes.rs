@@ -129,7 +129,7 @@ impl Writer {
         self.reset_moved();
         self.seq = db::ledger::last_seq(&self.conn)?;
         let horizon = db::tables::meta(&self.conn, super::forget::HORIZON)?.and_then(|text| text.parse().ok());
-        self.horizon = sync_core::model::Timestamp(horizon.unwrap_or(i64::MIN));
+        self.horizon = Timestamp(horizon.unwrap_or(i64::MIN));
         let (entry, batch, seen) = db::outbox::highest(&self.conn)?;
         // The gap covers entry numbers that were given out and are in no row that was looked at.
         const ENTRY_GAP: i64 = 1 << 24;
@@ -256,13 +256,17 @@ impl Writer {
                 let work = match action {
                     Action::Send(batch) => {
                         let Some((key, body)) = runtime.frozen.get(&batch).cloned() else { continue };
-                        let (key, body) =
-                            if sabotage::breaks(Rule::FreshKeyOnRetry) { under_fresh_key(&key, &body) } else { (key, body) };
+                        let (key, body) = if sabotage::breaks(Rule::FreshKeyOnRetry) {
+                            under_fresh_key(&key, &body)
+                        } else {
+                            (key, body)
+                        };
                         runtime.under_way.insert(batch);
                         Work::Send { lane: index, batch, key, body }
                     }
                     Action::ReadBack(batch) => {
-                        let items = runtime.lane.batches().get(&batch).map(|live| live.items.clone()).unwrap_or_default();
+                        let items =
+                            runtime.lane.batches().get(&batch).map(|live| live.items.clone()).unwrap_or_default();
                         let items = runtime.parts(&items).into_keys().collect();
                         Work::ReadBack { lane: index, batch, items }
                     }
@@ -292,8 +296,10 @@ impl Writer {
             answer
         };
         let Some(items) = runtime.lane.batches().get(&batch).map(|live| live.items.clone()) else { return Ok(()) };
-        let by_sku: BTreeMap<SkuId, Vec<String>> =
-            items.iter().map(|item| (item.entry.sku, runtime.items_of(item.entry.sku, codes.get(&item.entry.sku)))).collect();
+        let by_sku: BTreeMap<SkuId, Vec<String>> = items
+            .iter()
+            .map(|item| (item.entry.sku, runtime.items_of(item.entry.sku, codes.get(&item.entry.sku))))
+            .collect();
         let items_of = |sku: SkuId| by_sku.get(&sku).cloned().unwrap_or_default();
         log_answer(&runtime.name, batch, &answer);
         self.board.answered(index, &answer);
@@ -329,7 +335,13 @@ impl Writer {
                     db::tables::forget_target(&self.conn, runtime.id, sku)?;
                 }
                 for (entry, code, message) in dead {
-                    tracing::error!(lane = runtime.name, entry = entry.id.0, code, message, "A stock change cannot be delivered; it waits for a person");
+                    tracing::error!(
+                        lane = runtime.name,
+                        entry = entry.id.0,
+                        code,
+                        message,
+                        "A stock change cannot be delivered; it waits for a person"
+                    );
                     db::outbox::put_dead(&self.conn, runtime.id, &entry, &code, &message, now)?;
                     self.board.died(index);
                 }
@@ -340,7 +352,12 @@ impl Writer {
     }
 
     /// SKUs were looked up.
-    pub(super) fn looked_up(&mut self, index: usize, skus: &[SkuId], result: Result<Vec<Found>, CallFailure>) -> Result<(), DbError> {
+    pub(super) fn looked_up(
+        &mut self,
+        index: usize,
+        skus: &[SkuId],
+        result: Result<Vec<Found>, CallFailure>,
+    ) -> Result<(), DbError> {
         let now = self.now();
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
         runtime.lane.look_up_ended();
@@ -364,10 +381,21 @@ impl Writer {
                     }
                     (LookedUp::Known { rows: target.parts.len() }, Some(target), Some(title), None)
                 }
-                Found::Unknown => (LookedUp::Missing, None, None, Some("no product of the shop has this SKU or barcode; it is asked for again by itself".to_owned())),
-                Found::Ambiguous { candidates } => {
-                    (LookedUp::Missing, None, None, Some(format!("more than one product has this SKU: {}; make it unique in the shop", candidates.join(", "))))
-                }
+                Found::Unknown => (
+                    LookedUp::Missing,
+                    None,
+                    None,
+                    Some("no product of the shop has this SKU or barcode; it is asked for again by itself".to_owned()),
+                ),
+                Found::Ambiguous { candidates } => (
+                    LookedUp::Missing,
+                    None,
+                    None,
+                    Some(format!(
+                        "more than one product has this SKU: {}; make it unique in the shop",
+                        candidates.join(", ")
+                    )),
+                ),
                 Found::Unusable { reason } => (LookedUp::Missing, None, None, Some(reason)),
             };
             let state = runtime.lane.looked_up(*sku, state, now, jitter());
@@ -449,7 +477,11 @@ impl Writer {
             db::outbox::set_carry(&self.conn, runtime.id, sku, micros)?;
         }
         for entry in dead {
-            tracing::error!(lane = runtime.name, entry = entry.id.0, "The outcome of a stock change cannot be told; it waits for a person");
+            tracing::error!(
+                lane = runtime.name,
+                entry = entry.id.0,
+                "The outcome of a stock change cannot be told; it waits for a person"
+            );
             db::outbox::put_dead(&self.conn, runtime.id, entry, "uncertain", MESSAGE, now)?;
             self.board.died(index);
         }
@@ -457,24 +489,56 @@ impl Writer {
     }
 
     /// Stores what is left of a batch, with the absolute write that settles it, if one is needed.
-    fn freeze_settlement(&mut self, index: usize, batch: BatchId, items: &[BatchItem], rows: &[Absolute]) -> Result<(), DbError> {
+    fn freeze_settlement(
+        &mut self,
+        index: usize,
+        batch: BatchId,
+        items: &[BatchItem],
+        rows: &[Absolute],
+    ) -> Result<(), DbError> {
         if !rows.is_empty() {
             return self.freeze_absolute(index, batch, items, rows);
         }
-        let row = BatchRow { id: batch, key: IdempotencyKey::new(""), stage: Stage::ReadBack, body: None, items: items.to_vec(), frozen_at: self.now() };
+        let row = BatchRow {
+            id: batch,
+            key: IdempotencyKey::new(""),
+            stage: Stage::ReadBack,
+            body: None,
+            items: items.to_vec(),
+            frozen_at: self.now(),
+        };
         let Some(runtime) = self.lanes.get(index) else { return Ok(()) };
         db::outbox::put_batch(&self.conn, runtime.id, &row)
     }
 
-    fn freeze_absolute(&mut self, index: usize, batch: BatchId, items: &[BatchItem], rows: &[Absolute]) -> Result<(), DbError> {
+    fn freeze_absolute(
+        &mut self,
+        index: usize,
+        batch: BatchId,
+        items: &[BatchItem],
+        rows: &[Absolute],
+    ) -> Result<(), DbError> {
         let now = self.now();
         let key = batch_key(&self.epoch, index, batch, now.0);
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
         let body = runtime.platform.encode_absolute(&key, rows);
-        let row = BatchRow { id: batch, key, stage: Stage::Absolute, body: Some(body), items: items.to_vec(), frozen_at: now };
+        let row = BatchRow {
+            id: batch,
+            key,
+            stage: Stage::Absolute,
+            body: Some(body),
+            items: items.to_vec(),
+            frozen_at: now,
+        };
         db::outbox::put_batch(&self.conn, runtime.id, &row)?;
         for row in rows {
-            tracing::warn!(lane = runtime.name, item = row.part.item, before = row.expected, after = row.on_hand, "Unknown outcome settled by an absolute write");
+            tracing::warn!(
+                lane = runtime.name,
+                item = row.part.item,
+                before = row.expected,
+                after = row.on_hand,
+                "Unknown outcome settled by an absolute write"
+            );
             self.conn
                 .execute(
                     "INSERT INTO overwrite (lane, item, before, after, why, at) VALUES (?1, ?2, ?3, ?4, 'outcome of a change unknown past its window', ?5)",
@@ -551,8 +615,18 @@ fn under_fresh_key(key: &IdempotencyKey, body: &[u8]) -> (IdempotencyKey, Arc<[u
 fn log_answer(lane: &str, batch: BatchId, answer: &Answer) {
     match answer {
         Answer::Applied { .. } => tracing::debug!(lane, batch = batch.0, "Delivered"),
-        Answer::LaneRefused { cause, detail } => tracing::error!(lane, cause = cause.as_str(), detail, "The shop refuses us; the lane pauses and asks again by itself"),
-        Answer::RowsRefused { .. } | Answer::Refused { .. } | Answer::TooLarge | Answer::KeySpent { .. } | Answer::KeyConflict { .. } | Answer::Stale => {
+        Answer::LaneRefused { cause, detail } => tracing::error!(
+            lane,
+            cause = cause.as_str(),
+            detail,
+            "The shop refuses us; the lane pauses and asks again by itself"
+        ),
+        Answer::RowsRefused { .. }
+        | Answer::Refused { .. }
+        | Answer::TooLarge
+        | Answer::KeySpent { .. }
+        | Answer::KeyConflict { .. }
+        | Answer::Stale => {
             tracing::warn!(lane, batch = batch.0, ?answer, "Refused; nothing of the request took effect");
         }
         Answer::InProgress | Answer::Throttled { .. } | Answer::Unavailable { .. } | Answer::Unknown { .. } => {

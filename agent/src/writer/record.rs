@@ -65,7 +65,9 @@ impl Writer {
     /// Records a chunk and its cursors.
     pub(super) fn record(&mut self, source: usize, chunk: Chunk, backlog: Option<u64>) -> Result<(), DbError> {
         crash::point("chunk_received").map_err(|source| DbError::Io { step: "take a chunk", source })?;
-        let Some((source_id, vanish_limit)) = self.sources.get(source).map(|runtime| (runtime.id, runtime.vanish_limit_percent)) else {
+        let Some((source_id, vanish_limit)) =
+            self.sources.get(source).map(|runtime| (runtime.id, runtime.vanish_limit_percent))
+        else {
             return Ok(());
         };
         if sabotage::breaks(Rule::CursorFirst) {
@@ -114,7 +116,9 @@ impl Writer {
         if let Err(refusal) = ledger::admit(&read) {
             return self.quarantine_transaction(source, &read, &refusal.to_string(), now);
         }
-        if read.sold_at.is_some_and(|at| at < self.horizon) && db::ledger::snapshot(&self.conn, source, read.key.as_str())?.is_none() {
+        if read.sold_at.is_some_and(|at| at < self.horizon)
+            && db::ledger::snapshot(&self.conn, source, read.key.as_str())?.is_none()
+        {
             let reason = "older than the ledger remembers ([state] retention_days), so it cannot be told whether it was counted before; nothing was moved";
             return self.quarantine_transaction(source, &read, reason, now);
         }
@@ -137,7 +141,14 @@ impl Writer {
         self.record_diff(source, seq, &key, sold_at, diff)
     }
 
-    fn record_diff(&mut self, source: i64, seq: Seq, key: &str, sold_at: Option<Timestamp>, diff: Diff) -> Result<(), DbError> {
+    fn record_diff(
+        &mut self,
+        source: i64,
+        seq: Seq,
+        key: &str,
+        sold_at: Option<Timestamp>,
+        diff: Diff,
+    ) -> Result<(), DbError> {
         match diff {
             Diff::Unchanged => Ok(()),
             Diff::Moved { segment } => {
@@ -158,7 +169,13 @@ impl Writer {
         }
     }
 
-    fn quarantine_transaction(&mut self, source: i64, read: &Transaction, reason: &str, now: Timestamp) -> Result<(), DbError> {
+    fn quarantine_transaction(
+        &mut self,
+        source: i64,
+        read: &Transaction,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
         let mut raw = String::new();
         db::ledger::write_lines(&read.lines, &mut raw);
         raw.truncate(raw.floor_char_boundary(pos_adapters::QUARANTINE_BYTES_MAX));
@@ -172,7 +189,14 @@ impl Writer {
     }
 
     /// Reverses what an export covers but no longer contains, if that is believable.
-    fn vanish(&mut self, source: i64, seq: Seq, coverage: &Coverage, limit_percent: usize, now: Timestamp) -> Result<(), DbError> {
+    fn vanish(
+        &mut self,
+        source: i64,
+        seq: Seq,
+        coverage: &Coverage,
+        limit_percent: usize,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
         let known = db::ledger::keys_of_origin(&self.conn, source, &coverage.origin, coverage.from.0, coverage.to.0)?;
         let vanished: Vec<&String> = known.iter().filter(|key| coverage.keys.binary_search(key).is_err()).collect();
         if !ledger::vanishing_is_believable(known.len(), vanished.len(), limit_percent) {

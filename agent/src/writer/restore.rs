@@ -65,7 +65,12 @@ impl CatchingUp {
 
 impl Writer {
     /// A source has nothing new: after a restore, it has caught up.
-    pub(super) fn source_quiet(&mut self, source: usize, backlog: Option<u64>, fault: Option<(String, String, String)>) -> Result<(), DbError> {
+    pub(super) fn source_quiet(
+        &mut self,
+        source: usize,
+        backlog: Option<u64>,
+        fault: Option<(String, String, String)>,
+    ) -> Result<(), DbError> {
         let readable = fault.is_none();
         self.board.source_state(source, backlog, fault);
         if readable && self.restored.sources.remove(&source) && self.restored.sources.is_empty() {

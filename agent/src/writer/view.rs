@@ -142,9 +142,13 @@ impl Board {
 
     pub(super) fn start(&self, conn: &Connection) -> Result<(), DbError> {
         let counted = conn
-            .prepare("SELECT s.name, count(*), max(t.sold_at) FROM txn t JOIN source s ON s.id = t.source GROUP BY t.source")
+            .prepare(
+                "SELECT s.name, count(*), max(t.sold_at) FROM txn t JOIN source s ON s.id = t.source GROUP BY t.source",
+            )
             .and_then(|mut statement| {
-                let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?)))?;
+                let rows = statement.query_map([], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?))
+                })?;
                 rows.collect::<Result<Vec<_>, _>>()
             })
             .map_err(step("count transactions"))?;
@@ -171,9 +175,14 @@ impl Board {
                 })
                 .map_err(step("count what is open"))
         };
-        let quarantined = pairs("SELECT s.name, sum(q.records) FROM quarantine q JOIN source s ON s.id = q.source WHERE q.state = 'open' GROUP BY 1")?;
-        let by_lane = |sql: &str| -> Result<Vec<i64>, DbError> { Ok(pairs(sql)?.into_iter().map(|(_, count)| count).collect()) };
-        let dead = by_lane("SELECT l.name, (SELECT count(*) FROM dead_letter d WHERE d.lane = l.id AND d.state = 'open') FROM lane l ORDER BY l.id")?;
+        let quarantined = pairs(
+            "SELECT s.name, sum(q.records) FROM quarantine q JOIN source s ON s.id = q.source WHERE q.state = 'open' GROUP BY 1",
+        )?;
+        let by_lane =
+            |sql: &str| -> Result<Vec<i64>, DbError> { Ok(pairs(sql)?.into_iter().map(|(_, count)| count).collect()) };
+        let dead = by_lane(
+            "SELECT l.name, (SELECT count(*) FROM dead_letter d WHERE d.lane = l.id AND d.state = 'open') FROM lane l ORDER BY l.id",
+        )?;
         let delivered = by_lane(
             "SELECT l.name, coalesce((SELECT sum(lines) FROM sent WHERE lane = l.id AND outcome <> 'reopened'), 0)
                           + coalesce((SELECT sum(lines) FROM pruned WHERE lane = l.id), 0) FROM lane l ORDER BY l.id",
@@ -270,7 +279,8 @@ impl Board {
 
 pub(super) fn lane_facts(runtime: &LaneRuntime) -> LaneFacts {
     let lane = &runtime.lane;
-    let in_flight_lines: i64 = lane.batches().values().flat_map(|batch| &batch.items).map(|item| item.entry.lines).sum();
+    let in_flight_lines: i64 =
+        lane.batches().values().flat_map(|batch| &batch.items).map(|item| item.entry.lines).sum();
     LaneFacts {
         name: runtime.name.clone(),
         kind: runtime.kind,

@@ -1,10 +1,6 @@
 //! The platforms over a real socket: what is sent, what a reply does, who asks for tokens and when.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper that cannot do its work fails the test"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot do its work fails the test")]
 
 mod documents;
 mod door;

@@ -24,12 +24,7 @@ pub(super) enum Start {
 }
 
 /// Looks at the start of a file and prepares the interpreter. `complete`: nothing will follow.
-pub(super) fn start(
-    sample: &[u8],
-    complete: bool,
-    plan: &Plan,
-    interpreter: &mut Interpreter,
-) -> Start {
+pub(super) fn start(sample: &[u8], complete: bool, plan: &Plan, interpreter: &mut Interpreter) -> Start {
     let opening = decode::opening(sample);
     if let Some(what) = opening.foreign {
         return Start::Refused(format!("is {what}, not {}", name(plan.format)));
@@ -38,9 +33,7 @@ pub(super) fn start(
         interpreter.set_encoding(encoding);
     }
     let body = sample.get(opening.mark..).unwrap_or_default();
-    let body = body
-        .get(..body.len().min(HEADER_BYTES_MAX))
-        .unwrap_or_default();
+    let body = body.get(..body.len().min(HEADER_BYTES_MAX)).unwrap_or_default();
     let text = text(body, interpreter.encoding());
     interpreter.facts.line_end = frame::line_end(&text).or(interpreter.facts.line_end);
     let nothing = || Start::Wait("is empty".to_owned());
@@ -48,17 +41,10 @@ pub(super) fn start(
         return nothing();
     }
     if plan.format != Format::Csv {
-        return Start::Ready {
-            bytes: opening.mark,
-            records: 0,
-        };
+        return Start::Ready { bytes: opening.mark, records: 0 };
     }
     let Some(line_end) = interpreter.facts.line_end else {
-        return if complete && !plan.header {
-            headless(&text, opening.mark, plan, interpreter)
-        } else {
-            nothing()
-        };
+        return if complete && !plan.header { headless(&text, opening.mark, plan, interpreter) } else { nothing() };
     };
     if !plan.header {
         return headless(&text, opening.mark, plan, interpreter);
@@ -77,32 +63,17 @@ fn with_header(
 ) -> Start {
     let mut frames = Vec::new();
     let delimiters = plan.delimiter.map_or(Delimiters::Usual, Delimiters::One);
-    frame::frames(
-        text,
-        0,
-        Framing::Quoted(line_end, delimiters),
-        PREAMBLE_RECORDS_MAX,
-        &mut frames,
-    );
+    frame::frames(text, 0, Framing::Quoted(line_end, delimiters), PREAMBLE_RECORDS_MAX, &mut frames);
     let records: Vec<Cow<'_, str>> = frames
         .iter()
-        .map(|frame| {
-            interpreter
-                .clone()
-                .text(text.get(frame.start..frame.end).unwrap_or_default())
-        })
+        .map(|frame| interpreter.clone().text(text.get(frame.start..frame.end).unwrap_or_default()))
         .collect();
     match csv::find_header(&records, plan.delimiter, &plan.slots) {
         Ok(found) => {
-            let next = frames
-                .get(found.records.saturating_sub(1))
-                .map_or(0, |frame| frame.next);
+            let next = frames.get(found.records.saturating_sub(1)).map_or(0, |frame| frame.next);
             let bytes = raw_bytes(text.get(..next).unwrap_or_default(), interpreter.encoding());
             interpreter.set_layout(found.layout);
-            Start::Ready {
-                bytes: mark.saturating_add(bytes),
-                records: found.records,
-            }
+            Start::Ready { bytes: mark.saturating_add(bytes), records: found.records }
         }
         Err(lacks) => {
             let reason = format!(
@@ -110,11 +81,7 @@ fn with_header(
                 lacks.unwrap_or_else(|| "no header at all".to_owned())
             );
             let searched = records.len() >= PREAMBLE_RECORDS_MAX || text.len() >= HEADER_BYTES_MAX;
-            if complete || searched {
-                Start::Refused(reason)
-            } else {
-                Start::Wait(reason)
-            }
+            if complete || searched { Start::Refused(reason) } else { Start::Wait(reason) }
         }
     }
 }
@@ -132,28 +99,16 @@ fn headless(text: &[u8], mark: usize, plan: &Plan, interpreter: &mut Interpreter
     let end = memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
     let first = String::from_utf8_lossy(text.get(..end).unwrap_or_default()).into_owned();
     let announced = csv::announced_delimiter(&first);
-    let Some(delimiter) = plan
-        .delimiter
-        .or(announced)
-        .or_else(|| csv::delimiter_of(&first, &plan.slots))
-    else {
-        return Start::Refused(
-            "has fewer columns than are mapped, with any usual delimiter".to_owned(),
-        );
+    let Some(delimiter) = plan.delimiter.or(announced).or_else(|| csv::delimiter_of(&first, &plan.slots)) else {
+        return Start::Refused("has fewer columns than are mapped, with any usual delimiter".to_owned());
     };
     interpreter.set_layout(csv::Layout::by_number(delimiter, &plan.slots));
     let skipped = announced.map_or(0, |_| {
         let rest = text.get(end..).unwrap_or_default();
         end.saturating_add(if rest.starts_with(b"\r\n") { 2 } else { 1 })
     });
-    let bytes = raw_bytes(
-        text.get(..skipped).unwrap_or_default(),
-        interpreter.encoding(),
-    );
-    Start::Ready {
-        bytes: mark.saturating_add(bytes),
-        records: usize::from(announced.is_some()),
-    }
+    let bytes = raw_bytes(text.get(..skipped).unwrap_or_default(), interpreter.encoding());
+    Start::Ready { bytes: mark.saturating_add(bytes), records: usize::from(announced.is_some()) }
 }
 
 /// The bytes in which records are framed: as they are, or UTF-16 made UTF-8.
@@ -167,9 +122,7 @@ pub(super) fn text(bytes: &[u8], encoding: Option<Encoding>) -> Cow<'_, [u8]> {
 /// How many bytes of the file a stretch of [`text`] came from.
 pub(super) fn raw_bytes(text: &[u8], encoding: Option<Encoding>) -> usize {
     match encoding {
-        Some(encoding) if encoding.is_utf16() => {
-            decode::utf16_bytes(&String::from_utf8_lossy(text))
-        }
+        Some(encoding) if encoding.is_utf16() => decode::utf16_bytes(&String::from_utf8_lossy(text)),
         Some(_) | None => text.len(),
     }
 }

@@ -23,19 +23,13 @@ impl Field {
     /// The text of the field.
     pub(super) fn text(self, record: &str) -> Cow<'_, str> {
         let raw = record.get(self.start..self.end).unwrap_or_default();
-        if self.escaped {
-            Cow::Owned(raw.replace("\"\"", "\"").replace("\\\"", "\""))
-        } else {
-            Cow::Borrowed(raw)
-        }
+        if self.escaped { Cow::Owned(raw.replace("\"\"", "\"").replace("\\\"", "\"")) } else { Cow::Borrowed(raw) }
     }
 
     /// It spans lines and has a quote in it that is not doubled: it was probably opened by a stray quote.
     pub(super) fn is_suspicious(self, record: &str) -> bool {
         let raw = record.get(self.start..self.end).unwrap_or_default();
-        self.escaped
-            && raw.contains(['\n', '\r'])
-            && raw.replace("\"\"", "").replace("\\\"", "").contains('"')
+        self.escaped && raw.contains(['\n', '\r']) && raw.replace("\"\"", "").replace("\\\"", "").contains('"')
     }
 
     fn is_blank(self, record: &str) -> bool {
@@ -54,14 +48,7 @@ pub(super) fn split(record: &str, delimiter: u8, fields: &mut Vec<Field>) {
         } else {
             let rest = bytes.get(start..).unwrap_or_default();
             let end = memchr(delimiter, rest).map_or(bytes.len(), |at| start.saturating_add(at));
-            (
-                Field {
-                    start,
-                    end,
-                    escaped: false,
-                },
-                end,
-            )
+            (Field { start, end, escaped: false }, end)
         };
         fields.push(field);
         if after >= bytes.len() {
@@ -84,14 +71,7 @@ fn quoted_field(bytes: &[u8], start: usize, delimiter: u8) -> (Field, usize) {
         None => (bytes.len(), bytes.len()),
     };
     let inside = bytes.get(start..end).unwrap_or_default();
-    (
-        Field {
-            start,
-            end,
-            escaped: memchr2(b'"', b'\\', inside).is_some(),
-        },
-        after,
-    )
+    (Field { start, end, escaped: memchr2(b'"', b'\\', inside).is_some() }, after)
 }
 
 /// Whether no field has content.
@@ -114,22 +94,14 @@ impl Layout {
     ///
     /// # Errors
     /// What is missing or there twice, in words.
-    pub(super) fn by_name(
-        delimiter: u8,
-        header: Vec<String>,
-        slots: &[Slot],
-    ) -> Result<Self, Vec<String>> {
+    pub(super) fn by_name(delimiter: u8, header: Vec<String>, slots: &[Slot]) -> Result<Self, Vec<String>> {
         let folded: Vec<String> = header.iter().map(|name| fold(unwrap_cell(name))).collect();
         let mut faults = Vec::new();
         let at = slots
             .iter()
             .map(|slot| {
                 let wanted = fold(&slot.name);
-                let mut matching = folded
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, name)| **name == wanted)
-                    .map(|(at, _)| at);
+                let mut matching = folded.iter().enumerate().filter(|(_, name)| **name == wanted).map(|(at, _)| at);
                 match (matching.next(), matching.next()) {
                     (None, _) if slot.required => {
                         faults.push(format!("column `{}` is missing", slot.name));
@@ -143,45 +115,18 @@ impl Layout {
                 }
             })
             .collect();
-        if faults.is_empty() {
-            Ok(Self {
-                delimiter,
-                header,
-                folded,
-                at,
-            })
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(Self { delimiter, header, folded, at }) } else { Err(faults) }
     }
 
     /// Binds by number, for files without a header; the settings were checked to be numbers.
     pub(super) fn by_number(delimiter: u8, slots: &[Slot]) -> Self {
-        let at = slots
-            .iter()
-            .map(|slot| {
-                slot.name
-                    .parse::<usize>()
-                    .ok()
-                    .and_then(|number| number.checked_sub(1))
-            })
-            .collect();
-        Self {
-            delimiter,
-            header: Vec::new(),
-            folded: Vec::new(),
-            at,
-        }
+        let at =
+            slots.iter().map(|slot| slot.name.parse::<usize>().ok().and_then(|number| number.checked_sub(1))).collect();
+        Self { delimiter, header: Vec::new(), folded: Vec::new(), at }
     }
 
     /// Puts the bound fields into the slots. Returns whether every required column is there.
-    pub(super) fn fill(
-        &self,
-        fields: &[Field],
-        record: &str,
-        slots: &[Slot],
-        cells: &mut Cells,
-    ) -> bool {
+    pub(super) fn fill(&self, fields: &[Field], record: &str, slots: &[Slot], cells: &mut Cells) -> bool {
         cells.clear(slots.len());
         let mut complete = true;
         for (slot, column) in self.at.iter().enumerate() {
@@ -197,10 +142,7 @@ impl Layout {
 
     /// Whether a record has content beyond the last named column: a delimiter or quote in it was misread.
     pub(super) fn overflows(&self, fields: &[Field], record: &str) -> bool {
-        !self.header.is_empty()
-            && fields
-                .get(self.header.len()..)
-                .is_some_and(|extra| !is_blank(extra, record))
+        !self.header.is_empty() && fields.get(self.header.len()..).is_some_and(|extra| !is_blank(extra, record))
     }
 
     /// Whether a record names columns: at least half of its cells are names of this header.
@@ -240,23 +182,15 @@ pub(super) fn find_header(
 ) -> Result<FoundHeader, Option<String>> {
     let mut best: Option<(usize, String)> = None;
     let announced = records.first().and_then(|first| announced_delimiter(first));
-    let candidates: Vec<u8> = delimiter
-        .or(announced)
-        .map_or_else(|| USUAL_DELIMITERS.to_vec(), |one| vec![one]);
+    let candidates: Vec<u8> = delimiter.or(announced).map_or_else(|| USUAL_DELIMITERS.to_vec(), |one| vec![one]);
     let mut fields = Vec::new();
     for (at, record) in records.iter().take(PREAMBLE_RECORDS_MAX).enumerate() {
         for candidate in &candidates {
             split(record, *candidate, &mut fields);
-            let names: Vec<String> = fields
-                .iter()
-                .map(|field| unwrap_cell(&field.text(record)).to_owned())
-                .collect();
+            let names: Vec<String> = fields.iter().map(|field| unwrap_cell(&field.text(record)).to_owned()).collect();
             match Layout::by_name(*candidate, names, slots) {
                 Ok(layout) => {
-                    return Ok(FoundHeader {
-                        records: at.saturating_add(1),
-                        layout,
-                    });
+                    return Ok(FoundHeader { records: at.saturating_add(1), layout });
                 }
                 Err(faults) => {
                     let better = best.as_ref().is_none_or(|(count, _)| faults.len() < *count);
@@ -273,11 +207,7 @@ pub(super) fn find_header(
 /// Spreadsheets announce the delimiter in a first line `sep=;`.
 pub(super) fn announced_delimiter(record: &str) -> Option<u8> {
     let record = record.trim_matches('"');
-    match record
-        .strip_prefix("sep=")
-        .or_else(|| record.strip_prefix("SEP="))?
-        .as_bytes()
-    {
+    match record.strip_prefix("sep=").or_else(|| record.strip_prefix("SEP="))?.as_bytes() {
         [one] => Some(*one),
         _ => None,
     }
@@ -285,10 +215,7 @@ pub(super) fn announced_delimiter(record: &str) -> Option<u8> {
 
 /// For a file without header: the delimiter that gives the first record enough fields.
 pub(super) fn delimiter_of(record: &str, slots: &[Slot]) -> Option<u8> {
-    let wanted = slots
-        .iter()
-        .filter_map(|slot| slot.name.parse::<usize>().ok())
-        .max()?;
+    let wanted = slots.iter().filter_map(|slot| slot.name.parse::<usize>().ok()).max()?;
     let mut fields = Vec::new();
     USUAL_DELIMITERS.into_iter().find(|delimiter| {
         split(record, *delimiter, &mut fields);
@@ -304,10 +231,7 @@ mod tests {
     fn fields_are_split_with_their_quotes_taken_off() {
         check("a,\"b,\"\"c\"\"\",,d", &["a", "b,\"c\"", "", "d"]);
         check("\"a\",\"\"", &["a", ""]);
-        check(
-            "=\"001\",19\" rack,\"x\\\"y\"",
-            &["=\"001\"", "19\" rack", "x\"y"],
-        );
+        check("=\"001\",19\" rack,\"x\\\"y\"", &["=\"001\"", "19\" rack", "x\"y"]);
         check("\"line\none\",2,", &["line\none", "2", ""]);
         check("\"open,2", &["open,2"]);
     }
@@ -315,10 +239,7 @@ mod tests {
     fn check(record: &str, expected: &[&str]) {
         let mut fields = Vec::new();
         split(record, b',', &mut fields);
-        let texts: Vec<_> = fields
-            .iter()
-            .map(|field| field.text(record).into_owned())
-            .collect();
+        let texts: Vec<_> = fields.iter().map(|field| field.text(record).into_owned()).collect();
         assert_eq!(texts, expected, "{record}");
     }
 }

@@ -105,12 +105,8 @@ pub(super) fn print(bytes: &[u8]) -> String {
 /// Print of what was hashed piece by piece.
 pub(super) fn finish(hasher: Sha256) -> String {
     use std::fmt::Write as _;
-    hasher
-        .finalize()
-        .iter()
-        .take(16)
-        .fold(String::with_capacity(32), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-            text
-        })
+    hasher.finalize().iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
 }

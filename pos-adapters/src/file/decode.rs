@@ -24,10 +24,7 @@ pub(super) const LEGACY: Encoding = Encoding::Whatwg(encoding_rs::WINDOWS_1252);
 
 /// An encoding from its name in the configuration or in a cursor.
 pub(super) fn by_label(label: &str) -> Result<Encoding, String> {
-    let number = label
-        .to_ascii_lowercase()
-        .strip_prefix("cp")
-        .and_then(|digits| digits.parse::<u16>().ok());
+    let number = label.to_ascii_lowercase().strip_prefix("cp").and_then(|digits| digits.parse::<u16>().ok());
     let far_eastern = match number {
         Some(932) => Some("shift_jis"),
         Some(936) => Some("gbk"),
@@ -35,16 +32,14 @@ pub(super) fn by_label(label: &str) -> Result<Encoding, String> {
         Some(950) => Some("big5"),
         _ => None,
     };
-    if let Some(encoding) =
-        encoding_rs::Encoding::for_label(far_eastern.unwrap_or(label).as_bytes())
-    {
+    if let Some(encoding) = encoding_rs::Encoding::for_label(far_eastern.unwrap_or(label).as_bytes()) {
         return match encoding {
             e if e == UTF_8 => Ok(Encoding::Utf8),
             e if e == UTF_16LE => Ok(Encoding::Utf16Le),
             e if e == UTF_16BE => Ok(Encoding::Utf16Be),
-            e if e == ISO_2022_JP || e == REPLACEMENT => Err(format!(
-                "`{label}` shifts between character sets and cannot be followed in a growing file"
-            )),
+            e if e == ISO_2022_JP || e == REPLACEMENT => {
+                Err(format!("`{label}` shifts between character sets and cannot be followed in a growing file"))
+            }
             e => Ok(Encoding::Whatwg(e)),
         };
     }
@@ -76,10 +71,9 @@ impl Encoding {
             Self::Utf8 => String::from_utf8_lossy(bytes),
             Self::Utf16Le | Self::Utf16Be => Cow::Owned(self.transcode(bytes)),
             Self::Oem(_) | Self::Whatwg(_) if bytes.is_ascii() => String::from_utf8_lossy(bytes),
-            Self::Oem(number) => DECODING_TABLE_CP_MAP.get(&number).map_or_else(
-                || String::from_utf8_lossy(bytes),
-                |table| Cow::Owned(table.decode_string_lossy(bytes)),
-            ),
+            Self::Oem(number) => DECODING_TABLE_CP_MAP
+                .get(&number)
+                .map_or_else(|| String::from_utf8_lossy(bytes), |table| Cow::Owned(table.decode_string_lossy(bytes))),
             Self::Whatwg(encoding) => encoding.decode_without_bom_handling(bytes).0,
         }
     }
@@ -88,11 +82,7 @@ impl Encoding {
     /// and a last high surrogate are left for later.
     pub(super) fn transcode(self, bytes: &[u8]) -> String {
         let unit = |pair: [u8; 2]| {
-            if self == Self::Utf16Be {
-                u16::from_be_bytes(pair)
-            } else {
-                u16::from_le_bytes(pair)
-            }
+            if self == Self::Utf16Be { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
         };
         let (pairs, _) = bytes.as_chunks::<2>();
         let pairs = match pairs.split_last() {
@@ -136,31 +126,19 @@ const SIGNATURES: [(&[u8], &str); 10] = [
 
 /// Looks at the first bytes (a few kilobytes are enough).
 pub(super) fn opening(sample: &[u8]) -> Opening {
-    let marks: [(&[u8], Encoding); 3] = [
-        (b"\xef\xbb\xbf", Encoding::Utf8),
-        (b"\xff\xfe", Encoding::Utf16Le),
-        (b"\xfe\xff", Encoding::Utf16Be),
-    ];
+    let marks: [(&[u8], Encoding); 3] =
+        [(b"\xef\xbb\xbf", Encoding::Utf8), (b"\xff\xfe", Encoding::Utf16Le), (b"\xfe\xff", Encoding::Utf16Be)];
     let marked = marks.into_iter().find(|(mark, _)| sample.starts_with(mark));
     let mark = marked.map_or(0, |(mark, _)| mark.len());
-    let encoding = marked
-        .map(|(_, encoding)| encoding)
-        .or_else(|| utf16_without_mark(sample));
+    let encoding = marked.map(|(_, encoding)| encoding).or_else(|| utf16_without_mark(sample));
     let body = sample.get(mark..).unwrap_or_default();
     let text = match encoding {
         Some(utf16) if utf16.is_utf16() => Cow::Owned(utf16.transcode(body).into_bytes()),
         _ => Cow::Borrowed(body),
     };
     let markup = text.trim_ascii_start().first() == Some(&b'<');
-    let foreign = SIGNATURES
-        .into_iter()
-        .find(|(signature, _)| sample.starts_with(signature))
-        .map(|(_, what)| what);
-    Opening {
-        mark,
-        encoding,
-        foreign: foreign.or(markup.then_some("a web page, an image or other markup")),
-    }
+    let foreign = SIGNATURES.into_iter().find(|(signature, _)| sample.starts_with(signature)).map(|(_, what)| what);
+    Opening { mark, encoding, foreign: foreign.or(markup.then_some("a web page, an image or other markup")) }
 }
 
 /// Western text in UTF-16 has a zero in every second byte; a run of zeros has them in both halves.
@@ -206,10 +184,7 @@ mod tests {
 
     #[test]
     fn dos_pages_differ_in_the_euro_sign() {
-        assert_eq!(
-            by_label("cp858").unwrap().decode(b"5 \xd5 caf\x82"),
-            "5 € café"
-        );
+        assert_eq!(by_label("cp858").unwrap().decode(b"5 \xd5 caf\x82"), "5 € café");
         assert_eq!(by_label("cp437").unwrap().decode(b"caf\x82"), "café");
         assert_eq!(LEGACY.decode(b"caf\xe9 \x80"), "café €");
     }
@@ -217,31 +192,17 @@ mod tests {
     #[test]
     fn the_opening_tells_marks_and_foreign_files() {
         assert_eq!(opening(b"\xef\xbb\xbfa,b").mark, 3);
-        assert_eq!(
-            opening(b"a\0,\0b\0\n\0c\0").encoding,
-            Some(Encoding::Utf16Le)
-        );
-        assert_eq!(
-            opening(b"\0a\0,\0b\0\n\0c").encoding,
-            Some(Encoding::Utf16Be)
-        );
-        assert!(
-            opening(b" \n<svg").foreign.is_some() && opening(b"PK\x03\x04..").foreign.is_some()
-        );
+        assert_eq!(opening(b"a\0,\0b\0\n\0c\0").encoding, Some(Encoding::Utf16Le));
+        assert_eq!(opening(b"\0a\0,\0b\0\n\0c").encoding, Some(Encoding::Utf16Be));
+        assert!(opening(b" \n<svg").foreign.is_some() && opening(b"PK\x03\x04..").foreign.is_some());
         assert_eq!(opening(&[0; 64]).encoding, None);
     }
 
     #[test]
     fn a_transcoded_text_counts_back_to_its_bytes() {
-        let bytes: Vec<u8> = "aé😀\r\n"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
+        let bytes: Vec<u8> = "aé😀\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let text = Encoding::Utf16Le.transcode(&bytes);
-        assert_eq!(
-            (text.as_str(), utf16_bytes(&text)),
-            ("aé😀\r\n", bytes.len())
-        );
+        assert_eq!((text.as_str(), utf16_bytes(&text)), ("aé😀\r\n", bytes.len()));
         assert_eq!(Encoding::Utf16Le.transcode(&bytes[..7]), "aé");
     }
 }

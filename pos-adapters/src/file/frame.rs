@@ -67,9 +67,7 @@ pub(super) fn line_end(block: &[u8]) -> Option<LineEnd> {
         None => None,
         Some(at) => match (block.get(at), block.get(at.saturating_add(1))) {
             (Some(b'\n'), _) | (Some(b'\r'), Some(b'\n')) => Some(LineEnd::Lf),
-            (Some(b'\r'), Some(b'\r')) => memchr(b'\n', block)
-                .map(|_| LineEnd::Lf)
-                .or(Some(LineEnd::Cr)),
+            (Some(b'\r'), Some(b'\r')) => memchr(b'\n', block).map(|_| LineEnd::Lf).or(Some(LineEnd::Cr)),
             (Some(b'\r'), Some(_)) => Some(LineEnd::Cr),
             _ => None,
         },
@@ -77,13 +75,7 @@ pub(super) fn line_end(block: &[u8]) -> Option<LineEnd> {
 }
 
 /// Finds the complete records from `from` on, at most `records_max`.
-pub(super) fn frames(
-    block: &[u8],
-    from: usize,
-    framing: Framing,
-    records_max: usize,
-    found: &mut Vec<Frame>,
-) -> Tail {
+pub(super) fn frames(block: &[u8], from: usize, framing: Framing, records_max: usize, found: &mut Vec<Frame>) -> Tail {
     found.clear();
     let mut start = from;
     let mut open_quote = false;
@@ -110,11 +102,7 @@ pub(super) fn frames(
             }
         }
     }
-    Tail {
-        start,
-        open_quote,
-        closed,
-    }
+    Tail { start, open_quote, closed }
 }
 
 enum Step {
@@ -135,13 +123,8 @@ pub(super) fn line(block: &[u8], start: usize, end: LineEnd) -> Option<Frame> {
 }
 
 fn terminated(block: &[u8], start: usize, at: usize, end: LineEnd) -> Frame {
-    let carriage =
-        end == LineEnd::Lf && at > start && block.get(at.saturating_sub(1)) == Some(&b'\r');
-    Frame {
-        start,
-        end: if carriage { at.saturating_sub(1) } else { at },
-        next: at.saturating_add(1),
-    }
+    let carriage = end == LineEnd::Lf && at > start && block.get(at.saturating_sub(1)) == Some(&b'\r');
+    Frame { start, end: if carriage { at.saturating_sub(1) } else { at }, next: at.saturating_add(1) }
 }
 
 fn quoted(block: &[u8], start: usize, end: LineEnd, delimiters: Delimiters) -> Step {
@@ -150,21 +133,14 @@ fn quoted(block: &[u8], start: usize, end: LineEnd, delimiters: Delimiters) -> S
         return Step::Incomplete;
     };
     let first_line = memchr(terminator, rest);
-    let reach = rest
-        .get(..first_line.unwrap_or(rest.len()))
-        .unwrap_or_default();
+    let reach = rest.get(..first_line.unwrap_or(rest.len())).unwrap_or_default();
     let Some(first_quote) = memchr(b'"', reach) else {
-        return first_line.map_or(Step::Incomplete, |at| {
-            Step::Record(terminated(block, start, start.saturating_add(at), end))
-        });
+        return first_line
+            .map_or(Step::Incomplete, |at| Step::Record(terminated(block, start, start.saturating_add(at), end)));
     };
     let mut at = start.saturating_add(first_quote);
-    let starts_field = |at: usize| {
-        at == start
-            || block
-                .get(at.saturating_sub(1))
-                .is_some_and(|b| delimiters.contains(*b))
-    };
+    let starts_field =
+        |at: usize| at == start || block.get(at.saturating_sub(1)).is_some_and(|b| delimiters.contains(*b));
     loop {
         // `at` is a quote outside of a quoted field.
         if starts_field(at) {
@@ -175,10 +151,7 @@ fn quoted(block: &[u8], start: usize, end: LineEnd, delimiters: Delimiters) -> S
         } else {
             at = at.saturating_add(1);
         }
-        match block
-            .get(at..)
-            .and_then(|rest| memchr2(b'"', terminator, rest))
-        {
+        match block.get(at..).and_then(|rest| memchr2(b'"', terminator, rest)) {
             None => return Step::Incomplete,
             Some(ahead) => at = at.saturating_add(ahead),
         }
@@ -190,11 +163,7 @@ fn quoted(block: &[u8], start: usize, end: LineEnd, delimiters: Delimiters) -> S
 
 /// The quote that ends a field: one before a delimiter or a line break. Doubled quotes, quotes after a backslash and
 /// stray ones belong to the text.
-pub(super) fn closing_quote(
-    block: &[u8],
-    mut from: usize,
-    delimiters: Delimiters,
-) -> Option<usize> {
+pub(super) fn closing_quote(block: &[u8], mut from: usize, delimiters: Delimiters) -> Option<usize> {
     loop {
         let at = from.saturating_add(memchr(b'"', block.get(from..)?)?);
         match block.get(at.saturating_add(1)) {
@@ -219,21 +188,13 @@ fn element(block: &[u8], start: usize) -> Step {
                 let Some(end) = super::json::composite_end(block, at) else {
                     return Step::Incomplete;
                 };
-                return Step::Record(Frame {
-                    start: at,
-                    end,
-                    next: end,
-                });
+                return Step::Record(Frame { start: at, end, next: end });
             }
             Some(_) => {
                 // Not an element: taken up to the next line, to be refused there.
                 let ahead = memchr(b'\n', block.get(at..).unwrap_or_default());
                 let end = ahead.map_or(block.len(), |ahead| at.saturating_add(ahead));
-                return Step::Record(Frame {
-                    start: at,
-                    end,
-                    next: end,
-                });
+                return Step::Record(Frame { start: at, end, next: end });
             }
         }
     }
@@ -254,41 +215,16 @@ mod tests {
     #[test]
     fn a_quoted_field_may_contain_line_breaks() {
         check(b"a,\"x\ny\",b\nc\n", COMMA, &["a,\"x\ny\",b", "c"], false);
-        check(
-            b"a,\"say \"\"hi\"\"\n\",b\nc\n",
-            COMMA,
-            &["a,\"say \"\"hi\"\"\n\",b", "c"],
-            false,
-        );
+        check(b"a,\"say \"\"hi\"\"\n\",b\nc\n", COMMA, &["a,\"say \"\"hi\"\"\n\",b", "c"], false);
         check(b"a\n1,\"x\ny", COMMA, &["a"], true);
-        check(
-            b"a,19\" rack,b\n1,=\"001\",2\n",
-            COMMA,
-            &["a,19\" rack,b", "1,=\"001\",2"],
-            false,
-        );
-        check(
-            b"a,\"19\" rack\",b\nc\n",
-            COMMA,
-            &["a,\"19\" rack\",b", "c"],
-            false,
-        );
+        check(b"a,19\" rack,b\n1,=\"001\",2\n", COMMA, &["a,19\" rack,b", "1,=\"001\",2"], false);
+        check(b"a,\"19\" rack\",b\nc\n", COMMA, &["a,\"19\" rack\",b", "c"], false);
     }
 
     #[test]
     fn elements_of_an_array_are_found_over_line_breaks() {
-        check(
-            b"[ {\"a\":\"]}\"},\n{\"b\":[{}]}\n]\n",
-            Framing::Elements,
-            &["{\"a\":\"]}\"}", "{\"b\":[{}]}"],
-            false,
-        );
-        check(
-            b"[{\"a\":1},{\"b\":",
-            Framing::Elements,
-            &["{\"a\":1}"],
-            false,
-        );
+        check(b"[ {\"a\":\"]}\"},\n{\"b\":[{}]}\n]\n", Framing::Elements, &["{\"a\":\"]}\"}", "{\"b\":[{}]}"], false);
+        check(b"[{\"a\":1},{\"b\":", Framing::Elements, &["{\"a\":1}"], false);
     }
 
     #[test]
@@ -301,10 +237,7 @@ mod tests {
     fn check(block: &[u8], framing: Framing, expected: &[&str], open_quote: bool) {
         let mut found = Vec::new();
         let tail = frames(block, 0, framing, 100, &mut found);
-        let texts: Vec<_> = found
-            .iter()
-            .map(|f| std::str::from_utf8(&block[f.start..f.end]).unwrap())
-            .collect();
+        let texts: Vec<_> = found.iter().map(|f| std::str::from_utf8(&block[f.start..f.end]).unwrap()).collect();
         assert_eq!((texts.as_slice(), tail.open_quote), (expected, open_quote));
     }
 }

@@ -17,9 +17,7 @@ impl PathPattern {
             return Err("is empty; write the file, folder or pattern to read".to_owned());
         }
         if text.contains("**") {
-            return Err(
-                "`**` is not supported; write one `*` for each level of folders".to_owned(),
-            );
+            return Err("`**` is not supported; write one `*` for each level of folders".to_owned());
         }
         let mut pattern = Self::default();
         for component in Path::new(text).components() {
@@ -72,19 +70,9 @@ fn same(a: char, b: char) -> bool {
 pub(super) fn is_temporary(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with(['.', '~'])
-        || [
-            ".tmp",
-            ".temp",
-            ".part",
-            ".partial",
-            ".crdownload",
-            ".filepart",
-            ".lck",
-            ".lock",
-            ".swp",
-        ]
-        .iter()
-        .any(|end| name.ends_with(end))
+        || [".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".lck", ".lock", ".swp"]
+            .iter()
+            .any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -109,10 +97,7 @@ mod tests {
         let pattern = PathPattern::new("/var/pos/reg*/day-*.csv").unwrap();
         assert_eq!(
             (pattern.fixed, pattern.below),
-            (
-                PathBuf::from("/var/pos"),
-                vec!["reg*".to_owned(), "day-*.csv".to_owned()]
-            )
+            (PathBuf::from("/var/pos"), vec!["reg*".to_owned(), "day-*.csv".to_owned()])
         );
     }
 }

@@ -165,12 +165,8 @@ impl Interpreter {
         if let Some(items) = &plan.items {
             ticket_paths.add(items, items_slot);
         }
-        let encoding = plan.encoding.or_else(|| {
-            facts
-                .encoding
-                .as_deref()
-                .and_then(|label| decode::by_label(label).ok())
-        });
+        let encoding =
+            plan.encoding.or_else(|| facts.encoding.as_deref().and_then(|label| decode::by_label(label).ok()));
         let layout = facts.delimiter.and_then(|delimiter| match &facts.header {
             Some(header) => Layout::by_name(delimiter, header.clone(), &plan.slots).ok(),
             None if !plan.header => Some(Layout::by_number(delimiter, &plan.slots)),
@@ -218,12 +214,7 @@ impl Interpreter {
     pub(super) fn framing(&self) -> Framing {
         let end = self.facts.line_end.unwrap_or(LineEnd::Lf);
         match self.plan.format {
-            Format::Csv => Framing::Quoted(
-                end,
-                self.facts
-                    .delimiter
-                    .map_or(Delimiters::Usual, Delimiters::One),
-            ),
+            Format::Csv => Framing::Quoted(end, self.facts.delimiter.map_or(Delimiters::Usual, Delimiters::One)),
             Format::Jsonl => Framing::Lines(end),
             Format::Json => Framing::Elements,
         }
@@ -238,11 +229,7 @@ impl Interpreter {
             Some(encoding) if encoding.is_utf16() => String::from_utf8_lossy(bytes),
             Some(encoding) => encoding.decode(bytes),
             None => {
-                let encoding = if std::str::from_utf8(bytes).is_ok() {
-                    Encoding::Utf8
-                } else {
-                    decode::LEGACY
-                };
+                let encoding = if std::str::from_utf8(bytes).is_ok() { Encoding::Utf8 } else { decode::LEGACY };
                 self.set_encoding(encoding);
                 encoding.decode(bytes)
             }
@@ -288,13 +275,7 @@ impl Interpreter {
         }
     }
 
-    fn csv_record(
-        &mut self,
-        text: &str,
-        layout: &Layout,
-        fields: &[Field],
-        sink: &mut impl Sink,
-    ) -> CsvOutcome {
+    fn csv_record(&mut self, text: &str, layout: &Layout, fields: &[Field], sink: &mut impl Sink) -> CsvOutcome {
         let complete = layout.fill(fields, text, &self.plan.slots, &mut self.cells);
         self.fill_key(text);
         if csv::is_blank(fields, text) {
@@ -337,17 +318,9 @@ impl Interpreter {
         reason: String,
         sink: &mut impl Sink,
     ) -> CsvOutcome {
-        let first = fields
-            .iter()
-            .map(|field| field.text(text))
-            .find(|cell| !unwrap_cell(cell).is_empty());
+        let first = fields.iter().map(|field| field.text(text)).find(|cell| !unwrap_cell(cell).is_empty());
         let total = first.is_some_and(|cell| {
-            TOTAL_WORDS.contains(
-                &unwrap_cell(&cell)
-                    .trim_end_matches(':')
-                    .to_lowercase()
-                    .as_str(),
-            )
+            TOTAL_WORDS.contains(&unwrap_cell(&cell).trim_end_matches(':').to_lowercase().as_str())
         });
         if total && unwrap_cell(self.cells.get(self.plan.roles.sku, text)).is_empty() {
             sink.dropped("", "total-row");
@@ -357,10 +330,7 @@ impl Interpreter {
             return CsvOutcome::Step(Step::Resync);
         }
         if layout.resembles_header(fields, text) {
-            let names = fields
-                .iter()
-                .map(|field| unwrap_cell(&field.text(text)).to_owned())
-                .collect();
+            let names = fields.iter().map(|field| unwrap_cell(&field.text(text)).to_owned()).collect();
             match Layout::by_name(layout.delimiter, names, &self.plan.slots) {
                 Ok(layout) => {
                     self.facts.lost = None;
@@ -368,18 +338,12 @@ impl Interpreter {
                     return CsvOutcome::NewHeader(Box::new(layout));
                 }
                 Err(faults) => {
-                    self.facts.lost = Some(format!(
-                        "follows a header that does not fit: {}",
-                        faults.join(", ")
-                    ))
+                    self.facts.lost = Some(format!("follows a header that does not fit: {}", faults.join(", ")))
                 }
             }
         }
-        let raw = scrub::fields(
-            &layout.header,
-            fields.iter().map(|field| field.text(text)),
-            char::from(layout.delimiter),
-        );
+        let raw =
+            scrub::fields(&layout.header, fields.iter().map(|field| field.text(text)), char::from(layout.delimiter));
         sink.faulty(&self.key, reason, raw);
         CsvOutcome::Step(Step::Done)
     }
@@ -388,11 +352,7 @@ impl Interpreter {
         let Ok(sold_at) = self.sold_at(text) else {
             return Step::Undecided;
         };
-        let number = self
-            .plan
-            .roles
-            .line
-            .and_then(|slot| self.cells.get(slot, text).trim().parse().ok());
+        let number = self.plan.roles.line.and_then(|slot| self.cells.get(slot, text).trim().parse().ok());
         sink.line(self.head(text, sold_at), item, number);
         Step::Done
     }
@@ -436,9 +396,7 @@ impl Interpreter {
         };
         let elements = match self.cells.cell(self.items_slot) {
             Cell::Record(start, end) if start < end => json::elements(text, start, end),
-            Cell::Record(..) | Cell::Absent | Cell::Rewritten(..) => {
-                Err("has no array of lines".to_owned())
-            }
+            Cell::Record(..) | Cell::Absent | Cell::Rewritten(..) => Err("has no array of lines".to_owned()),
         };
         let elements = match elements {
             Ok(elements) => elements,
@@ -459,9 +417,7 @@ impl Interpreter {
             match read {
                 Line::Item(item) => {
                     let number =
-                        self.plan.roles.line.and_then(|slot| {
-                            self.line_cells.get(slot, element).trim().parse().ok()
-                        });
+                        self.plan.roles.line.and_then(|slot| self.line_cells.get(slot, element).trim().parse().ok());
                     lines.push((number.unwrap_or(0), item));
                 }
                 Line::Undecided => return Step::Undecided,
@@ -476,23 +432,16 @@ impl Interpreter {
                 Line::Item(_) | Line::Undecided => {}
             }
         }
-        sink.ticket(
-            self.head(text, sold_at),
-            lines.into_iter().map(|(_, line)| line).collect(),
-        );
+        sink.ticket(self.head(text, sold_at), lines.into_iter().map(|(_, line)| line).collect());
         Step::Done
     }
 
     fn head<'a>(&'a self, text: &'a str, sold_at: Option<Timestamp>) -> Head<'a> {
         let roles = &self.plan.roles;
-        let status = roles
-            .status
-            .map_or("", |slot| unwrap_cell(self.cells.get(slot, text)));
+        let status = roles.status.map_or("", |slot| unwrap_cell(self.cells.get(slot, text)));
         Head {
             key: &self.key,
-            register: roles
-                .register
-                .map_or("", |slot| unwrap_cell(self.cells.get(slot, text))),
+            register: roles.register.map_or("", |slot| unwrap_cell(self.cells.get(slot, text))),
             sold_at,
             status: if status.is_empty() {
                 TransactionStatus::Completed
@@ -527,9 +476,7 @@ impl Interpreter {
 
     fn value<'a>(&'a self, slot: usize, text: &'a str, element: Option<&'a str>) -> &'a str {
         let raw = match element {
-            Some(element) if self.line_cells.cell(slot) != Cell::Absent => {
-                self.line_cells.get(slot, element)
-            }
+            Some(element) if self.line_cells.cell(slot) != Cell::Absent => self.line_cells.get(slot, element),
             Some(_) | None => self.cells.get(slot, text),
         };
         unwrap_cell(raw)
@@ -553,23 +500,13 @@ impl Interpreter {
                 .ok()
                 .and_then(|q| self.signed(q, text, element).ok());
             let (delta, kind) = delta.unwrap_or((Quantity::ZERO, LineKind::Sale));
-            return Line::Item(LineItem {
-                sku: Sku::from(sku),
-                delta,
-                kind,
-                ignored: Some(rule),
-            });
+            return Line::Item(LineItem { sku: Sku::from(sku), delta, kind, ignored: Some(rule) });
         }
         if sku.is_empty() {
-            return Line::Faulty(format!(
-                "has no article number{}",
-                self.named(text, element)
-            ));
+            return Line::Faulty(format!("has no article number{}", self.named(text, element)));
         }
         if sku.contains(char::REPLACEMENT_CHARACTER) {
-            return Line::Faulty(format!(
-                "article number `{sku}` is damaged: check `encoding`"
-            ));
+            return Line::Faulty(format!("article number `{sku}` is damaged: check `encoding`"));
         }
         if value::is_spreadsheet_exponent(sku) {
             return Line::Faulty(format!(
@@ -582,37 +519,20 @@ impl Interpreter {
             Err(Some(reason)) => return Line::Faulty(reason),
         };
         match self.signed(amount, text, element) {
-            Ok((delta, kind)) => Line::Item(LineItem {
-                sku: Sku::from(sku),
-                delta,
-                kind,
-                ignored: None,
-            }),
+            Ok((delta, kind)) => Line::Item(LineItem { sku: Sku::from(sku), delta, kind, ignored: None }),
             Err(reason) => Line::Faulty(reason),
         }
     }
 
     fn named(&self, text: &str, element: Option<&str>) -> String {
-        let name = self
-            .plan
-            .roles
-            .name
-            .map_or("", |slot| self.value(slot, text, element));
-        if name.is_empty() {
-            String::new()
-        } else {
-            format!(" (`{name}`)")
-        }
+        let name = self.plan.roles.name.map_or("", |slot| self.value(slot, text, element));
+        if name.is_empty() { String::new() } else { format!(" (`{name}`)") }
     }
 
     /// `Err(None)` while the file's decimal sign is not decided.
     fn quantity(&self, cell: &str) -> Result<Quantity, Option<String>> {
         let json = self.plan.format != Format::Csv;
-        let sign = self
-            .plan
-            .decimal
-            .or(self.facts.decimal)
-            .or(json.then_some(DecimalSign::Point));
+        let sign = self.plan.decimal.or(self.facts.decimal).or(json.then_some(DecimalSign::Point));
         let fallback = match (value::quantity(cell, sign), self.facts.delimiter) {
             (Ok(amount), _) => return Ok(amount),
             (Err(NumberFault::Unreadable(reason)), _) => return Err(Some(reason)),
@@ -626,23 +546,13 @@ impl Interpreter {
                 )));
             }
         };
-        value::quantity(cell, Some(fallback))
-            .map_err(|_| Some(format!("`{cell}` is not a quantity")))
+        value::quantity(cell, Some(fallback)).map_err(|_| Some(format!("`{cell}` is not a quantity")))
     }
 
     /// The stock change and kind of a line.
-    fn signed(
-        &self,
-        amount: Quantity,
-        text: &str,
-        element: Option<&str>,
-    ) -> Result<(Quantity, LineKind), String> {
+    fn signed(&self, amount: Quantity, text: &str, element: Option<&str>) -> Result<(Quantity, LineKind), String> {
         let signs = &self.plan.signs;
-        let word = self
-            .plan
-            .roles
-            .kind
-            .map_or("", |slot| self.value(slot, text, element));
+        let word = self.plan.roles.kind.map_or("", |slot| self.value(slot, text, element));
         let named = [
             (&signs.sale, LineKind::Sale),
             (&signs.returned, LineKind::Return),
@@ -652,25 +562,16 @@ impl Interpreter {
         .into_iter()
         .find(|(words, _)| !words.is_empty() && words.contain(word))
         .map(|(_, kind)| kind);
-        let worded = ![
-            &signs.sale,
-            &signs.returned,
-            &signs.receipt,
-            &signs.adjustment,
-        ]
-        .into_iter()
-        .all(super::plan::Words::is_empty);
+        let worded = ![&signs.sale, &signs.returned, &signs.receipt, &signs.adjustment]
+            .into_iter()
+            .all(super::plan::Words::is_empty);
         if worded && named.is_none() {
             return Err(format!(
                 "kind `{word}` is not listed in `signs`: list it, or leave such lines out with an ignore rule"
             ));
         }
         let by_sign = |negative| {
-            if negative {
-                LineKind::Return
-            } else {
-                LineKind::Sale
-            }
+            if negative { LineKind::Return } else { LineKind::Sale }
         };
         Ok(match signs.quantity {
             QuantitySign::Signed => {
@@ -686,10 +587,7 @@ impl Interpreter {
                 Some(kind @ LineKind::Adjustment) => (amount, kind),
                 None => return Err(format!("kind `{word}` is not listed in `signs`")),
             },
-            QuantitySign::Stock => (
-                amount,
-                named.unwrap_or_else(|| by_sign(!amount.is_negative())),
-            ),
+            QuantitySign::Stock => (amount, named.unwrap_or_else(|| by_sign(!amount.is_negative()))),
         })
     }
 
@@ -722,13 +620,11 @@ impl Interpreter {
             csv::split(&text, layout.delimiter, &mut fields);
             layout.fill(&fields, &text, &self.plan.slots, &mut self.cells);
             for field in &fields {
-                evidence
-                    .anywhere
-                    .cast(value::decimal_evidence(unwrap_cell(&field.text(&text))));
+                evidence.anywhere.cast(value::decimal_evidence(unwrap_cell(&field.text(&text))));
             }
-            evidence.quantity.cast(value::decimal_evidence(unwrap_cell(
-                self.cells.get(self.plan.roles.quantity, &text),
-            )));
+            evidence
+                .quantity
+                .cast(value::decimal_evidence(unwrap_cell(self.cells.get(self.plan.roles.quantity, &text))));
             self.fields = fields;
             self.layout = Some(layout);
         } else {
@@ -751,16 +647,8 @@ impl Interpreter {
     /// Decides by what was surveyed. What is still open is then read as it stands or refused.
     pub(super) fn decide(&mut self) {
         let evidence = std::mem::take(&mut self.evidence);
-        let anywhere = if evidence.quantity == Vote::Open {
-            evidence.anywhere.result()
-        } else {
-            None
-        };
-        self.facts.decimal = self
-            .facts
-            .decimal
-            .or(evidence.quantity.result())
-            .or(anywhere);
+        let anywhere = if evidence.quantity == Vote::Open { evidence.anywhere.result() } else { None };
+        self.facts.decimal = self.facts.decimal.or(evidence.quantity.result()).or(anywhere);
         self.facts.date_order = self.facts.date_order.or(evidence.order.result());
         self.surveyed = true;
     }
@@ -777,15 +665,9 @@ impl Interpreter {
                 rest = rest.get(1..).unwrap_or_default();
             }
             let tail = frame::frames(rest, 0, self.framing(), usize::MAX, &mut frames);
-            frames.push(Frame {
-                start: tail.start,
-                end: rest.len(),
-                next: rest.len(),
-            });
+            frames.push(Frame { start: tail.start, end: rest.len(), next: rest.len() });
             for frame in &frames {
-                if self.read(rest.get(frame.start..frame.end).unwrap_or_default(), sink)
-                    == Step::Resync
-                {
+                if self.read(rest.get(frame.start..frame.end).unwrap_or_default(), sink) == Step::Resync {
                     rest = rest.get(frame.start..).unwrap_or_default();
                     continue 'lines;
                 }

@@ -51,13 +51,7 @@ pub(super) enum Reading {
 
 impl Tracked {
     pub(super) fn new(item: String, state: JournalState) -> Self {
-        Self {
-            item,
-            state,
-            seen: None,
-            interpreter: None,
-            stuck: None,
-        }
+        Self { item, state, seen: None, interpreter: None, stuck: None }
     }
 
     /// Forgets the content: it is read again from its start, as another generation.
@@ -86,23 +80,13 @@ impl Tracked {
         if to_u64(buffer.len()) != state.head_len || print(buffer) != state.head {
             return Ok(false);
         }
-        read_at(
-            file,
-            state.offset.saturating_sub(tail),
-            to_usize(tail),
-            buffer,
-        )?;
+        read_at(file, state.offset.saturating_sub(tail), to_usize(tail), buffer)?;
         Ok(to_u64(buffer.len()) == tail && (tail == 0 || print(buffer) == state.tail))
     }
 }
 
 /// Reads up to `length` bytes from `from` on.
-pub(super) fn read_at(
-    file: &mut File,
-    from: u64,
-    length: usize,
-    buffer: &mut Vec<u8>,
-) -> io::Result<()> {
+pub(super) fn read_at(file: &mut File, from: u64, length: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
     file.seek(SeekFrom::Start(from))?;
     file.take(to_u64(length)).read_to_end(buffer)?;
@@ -136,53 +120,27 @@ pub(super) fn read(
         return Ok(Reading::Nothing);
     }
     let context = to_usize(offset.min(to_u64(PRINT_BYTES)));
-    read_at(
-        &mut file,
-        offset.saturating_sub(to_u64(context)),
-        context.saturating_add(BLOCK_BYTES),
-        buffer,
-    )?;
+    read_at(&mut file, offset.saturating_sub(to_u64(context)), context.saturating_add(BLOCK_BYTES), buffer)?;
     let before = buffer.get(..context).unwrap_or_default();
     if before.len() < context || (context > 0 && print(before) != tracked.state.tail) {
         return Ok(Reading::Changed);
     }
     let at_end = offset.saturating_add(to_u64(buffer.len().saturating_sub(context))) >= stat.size;
-    let settled = tracked
-        .stuck
-        .is_some_and(|(at, since)| at == offset && now.since(since) >= plan.settle);
-    let step = Block {
-        plan,
-        elsewhere,
-        data: buffer.get(context..).unwrap_or_default(),
-        at_end,
-        settled,
-    };
+    let settled = tracked.stuck.is_some_and(|(at, since)| at == offset && now.since(since) >= plan.settle);
+    let step = Block { plan, elsewhere, data: buffer.get(context..).unwrap_or_default(), at_end, settled };
     let Some(mut chunk) = step.read(tracked) else {
         if tracked.stuck.is_none_or(|(at, _)| at != offset) {
             tracked.stuck = Some((offset, now));
         }
-        return Ok(if tracked.state.refused.is_some() {
-            Reading::Nothing
-        } else {
-            Reading::Waiting
-        });
+        return Ok(if tracked.state.refused.is_some() { Reading::Nothing } else { Reading::Waiting });
     };
     tracked.stuck = None;
     let state = &mut tracked.state;
     let end = context.saturating_add(to_usize(state.offset.saturating_sub(offset)));
     let tail = end.min(PRINT_BYTES);
-    state.tail = print(
-        buffer
-            .get(end.saturating_sub(tail)..end)
-            .unwrap_or_default(),
-    );
+    state.tail = print(buffer.get(end.saturating_sub(tail)..end).unwrap_or_default());
     if state.head_len < to_u64(PRINT_BYTES) && state.head_len < state.offset {
-        read_at(
-            &mut file,
-            0,
-            PRINT_BYTES.min(to_usize(state.offset)),
-            buffer,
-        )?;
+        read_at(&mut file, 0, PRINT_BYTES.min(to_usize(state.offset)), buffer)?;
         state.head_len = to_u64(buffer.len());
         state.head = print(buffer);
     }
@@ -210,9 +168,10 @@ struct Block<'a> {
 impl Block<'_> {
     /// Reads what is complete and moves the state on; `None` if nothing is.
     fn read(&self, tracked: &mut Tracked) -> Option<Chunk> {
-        let mut interpreter = tracked.interpreter.take().unwrap_or_else(|| {
-            Interpreter::new(Arc::clone(self.plan), tracked.state.facts.clone())
-        });
+        let mut interpreter = tracked
+            .interpreter
+            .take()
+            .unwrap_or_else(|| Interpreter::new(Arc::clone(self.plan), tracked.state.facts.clone()));
         let chunk = self.read_with(&mut interpreter, &mut tracked.state);
         tracked.state.facts = interpreter.facts.clone();
         tracked.interpreter = Some(interpreter);
@@ -240,18 +199,13 @@ impl Block<'_> {
         }
         let mut tickets = Tickets::new(state, self.elsewhere, self.plan.record_is_ticket());
         let end = self.records(interpreter, &text, &mut tickets);
-        let consumed = skip.saturating_add(block::raw_bytes(
-            text.get(..end).unwrap_or_default(),
-            encoding,
-        ));
+        let consumed = skip.saturating_add(block::raw_bytes(text.get(..end).unwrap_or_default(), encoding));
         if consumed == 0 {
             return None;
         }
         let chunk = tickets.finish(state);
-        state.lines = state.lines.saturating_add(count_lines(
-            text.get(..end).unwrap_or_default(),
-            interpreter.facts.line_end,
-        ));
+        state.lines =
+            state.lines.saturating_add(count_lines(text.get(..end).unwrap_or_default(), interpreter.facts.line_end));
         state.offset = state.offset.saturating_add(to_u64(consumed));
         Some(chunk)
     }
@@ -265,20 +219,14 @@ impl Block<'_> {
         let reason = match block::start(self.data, false, self.plan, interpreter) {
             Start::Ready { bytes, records } => {
                 let lines = count_lines(
-                    &block::text(
-                        self.data.get(..bytes).unwrap_or_default(),
-                        interpreter.encoding(),
-                    ),
+                    &block::text(self.data.get(..bytes).unwrap_or_default(), interpreter.encoding()),
                     interpreter.facts.line_end,
                 );
                 return Ok((bytes, to_u64(records), lines));
             }
             Start::Wait(reason)
                 if self.settled
-                    && self
-                        .data
-                        .iter()
-                        .any(|b| *b != 0 && !b.is_ascii_whitespace())
+                    && self.data.iter().any(|b| *b != 0 && !b.is_ascii_whitespace())
                     && self.data.contains(&b'\n') =>
             {
                 reason
@@ -286,29 +234,17 @@ impl Block<'_> {
             Start::Wait(_) => return Err(None),
             Start::Refused(reason) => reason,
         };
-        let sample = self
-            .data
-            .get(..self.data.len().min(PRINT_BYTES))
-            .unwrap_or_default();
+        let sample = self.data.get(..self.data.len().min(PRINT_BYTES)).unwrap_or_default();
         let content = print(sample);
         if state.refused.as_ref() == Some(&content) {
             return Err(None);
         }
         state.refused = Some(content);
-        Err(Some(Box::new(refused(
-            &state.path.display().to_string(),
-            &reason,
-            self.data,
-        ))))
+        Err(Some(Box::new(refused(&state.path.display().to_string(), &reason, self.data))))
     }
 
     /// Reads complete records; returns where in the text the next one starts.
-    fn records(
-        &self,
-        interpreter: &mut Interpreter,
-        text: &[u8],
-        tickets: &mut Tickets<'_>,
-    ) -> usize {
+    fn records(&self, interpreter: &mut Interpreter, text: &[u8], tickets: &mut Tickets<'_>) -> usize {
         let mut frames: Vec<Frame> = Vec::new();
         let mut start = 0;
         interpreter.surveyed = false;
@@ -327,11 +263,8 @@ impl Block<'_> {
             let rest = text.len().saturating_sub(start);
             let stray = tail.open_quote
                 && (rest > RECORD_BYTES_MAX
-                    || (self.at_end
-                        && self.settled
-                        && next_line_is_record(text, start, interpreter)));
-            let endless =
-                !full && start == 0 && rest >= BLOCK_BYTES.saturating_sub(HEADROOM) && !self.at_end;
+                    || (self.at_end && self.settled && next_line_is_record(text, start, interpreter)));
+            let endless = !full && start == 0 && rest >= BLOCK_BYTES.saturating_sub(HEADROOM) && !self.at_end;
             if (stray || endless) && !full {
                 start = self.set_line_aside(
                     text,
@@ -343,21 +276,11 @@ impl Block<'_> {
                 continue;
             }
             let more = full || !self.at_end;
-            return if more {
-                tickets.hold_back_last(start)
-            } else {
-                start
-            };
+            return if more { tickets.hold_back_last(start) } else { start };
         }
     }
 
-    fn frames(
-        &self,
-        interpreter: &mut Interpreter,
-        text: &[u8],
-        frames: &[Frame],
-        tickets: &mut Tickets<'_>,
-    ) -> Stop {
+    fn frames(&self, interpreter: &mut Interpreter, text: &[u8], frames: &[Frame], tickets: &mut Tickets<'_>) -> Stop {
         for (at, frame) in frames.iter().enumerate() {
             let record = text.get(frame.start..frame.end).unwrap_or_default();
             if memchr::memchr(0, record).is_some() && !self.settled {
@@ -387,11 +310,7 @@ impl Block<'_> {
         why: &str,
     ) -> usize {
         let end = interpreter.facts.line_end.unwrap_or(LineEnd::Lf);
-        let whole = Frame {
-            start,
-            end: text.len(),
-            next: text.len(),
-        };
+        let whole = Frame { start, end: text.len(), next: text.len() };
         let line = frame::line(text, start, end).unwrap_or(whole);
         tickets.at = line.start;
         let raw = interpreter.text(text.get(line.start..line.end).unwrap_or_default());
@@ -411,9 +330,7 @@ enum Stop {
 
 /// What is kept of a file that is refused as a whole.
 pub(super) fn refused(path: &str, reason: &str, data: &[u8]) -> Chunk {
-    let sample =
-        String::from_utf8_lossy(data.get(..data.len().min(PRINT_BYTES)).unwrap_or_default())
-            .replace('\0', "");
+    let sample = String::from_utf8_lossy(data.get(..data.len().min(PRINT_BYTES)).unwrap_or_default()).replace('\0', "");
     let lines = memchr::memchr_iter(b'\n', data).count().max(1);
     Chunk {
         quarantined: vec![Quarantined {
@@ -427,11 +344,7 @@ pub(super) fn refused(path: &str, reason: &str, data: &[u8]) -> Chunk {
 }
 
 fn count_lines(text: &[u8], end: Option<LineEnd>) -> u64 {
-    let terminator = if end == Some(LineEnd::Cr) {
-        b'\r'
-    } else {
-        b'\n'
-    };
+    let terminator = if end == Some(LineEnd::Cr) { b'\r' } else { b'\n' };
     to_u64(memchr::memchr_iter(terminator, text).count())
 }
 
@@ -443,11 +356,7 @@ fn next_line_is_record(text: &[u8], start: usize, interpreter: &Interpreter) -> 
     let mut probe = Probe(false);
     let mut interpreter = interpreter.clone();
     interpreter.surveyed = true;
-    interpreter.read(
-        text.get(next.start..next.end).unwrap_or_default(),
-        &mut probe,
-    ) == Step::Done
-        && probe.0
+    interpreter.read(text.get(next.start..next.end).unwrap_or_default(), &mut probe) == Step::Done && probe.0
 }
 
 struct Probe(bool);
@@ -526,11 +435,7 @@ impl<'a> Tickets<'a> {
         self.run = Some(Run {
             at: self.at,
             quarantined: self.chunk.quarantined.len(),
-            ignored: if self.ignored.is_empty() {
-                BTreeMap::new()
-            } else {
-                self.ignored.clone()
-            },
+            ignored: if self.ignored.is_empty() { BTreeMap::new() } else { self.ignored.clone() },
             records: self.records,
             carry: self.carry.clone(),
             may_carry: self.may_carry,
@@ -541,11 +446,7 @@ impl<'a> Tickets<'a> {
             register: head.register.to_owned(),
             sold_at: head.sold_at,
             status: head.status,
-            extent: if self.whole {
-                Extent::Whole
-            } else {
-                Extent::Extends
-            },
+            extent: if self.whole { Extent::Whole } else { Extent::Extends },
             segment,
             lines,
         });
@@ -570,10 +471,8 @@ impl<'a> Tickets<'a> {
 
     fn finish(mut self, state: &mut JournalState) -> Chunk {
         if let Some(last) = self.chunk.transactions.last() {
-            state.last = Some(LastTicket {
-                key: last.key.as_str().to_owned(),
-                segment: last.segment.as_str().to_owned(),
-            });
+            state.last =
+                Some(LastTicket { key: last.key.as_str().to_owned(), segment: last.segment.as_str().to_owned() });
         }
         state.carry = self.carry;
         state.may_carry = self.may_carry;
@@ -611,16 +510,8 @@ impl Sink for Tickets<'_> {
     }
 
     fn faulty(&mut self, _: &str, reason: String, raw: String) {
-        let record = self
-            .lines_before
-            .saturating_add(to_u64(self.records))
-            .saturating_add(1);
+        let record = self.lines_before.saturating_add(to_u64(self.records)).saturating_add(1);
         let at = format!("{} line {record}", self.path.display());
-        self.chunk.quarantined.push(Quarantined {
-            at,
-            reason,
-            raw,
-            records: 1,
-        });
+        self.chunk.quarantined.push(Quarantined { at, reason, raw, records: 1 });
     }
 }

@@ -49,29 +49,15 @@ impl Journals {
 
     pub(super) fn resume(&mut self, states: Vec<(String, JournalState)>) {
         *self = Self::new(Arc::clone(&self.plan));
-        self.tracked = states
-            .into_iter()
-            .map(|(item, state)| Tracked::new(item, state))
-            .collect();
+        self.tracked = states.into_iter().map(|(item, state)| Tracked::new(item, state)).collect();
     }
 
     pub(super) fn backlog_bytes(&self) -> u64 {
-        self.tracked
-            .iter()
-            .filter_map(|t| t.seen.map(|seen| seen.size.saturating_sub(t.state.offset)))
-            .sum()
+        self.tracked.iter().filter_map(|t| t.seen.map(|seen| seen.size.saturating_sub(t.state.offset))).sum()
     }
 
-    pub(super) fn poll(
-        &mut self,
-        changed: &[PathBuf],
-        now: Timestamp,
-    ) -> Result<Poll, SourceError> {
-        let full = if changed.is_empty() {
-            !self.following
-        } else {
-            self.hinted(changed)
-        };
+    pub(super) fn poll(&mut self, changed: &[PathBuf], now: Timestamp) -> Result<Poll, SourceError> {
+        let full = if changed.is_empty() { !self.following } else { self.hinted(changed) };
         if full {
             self.scan(now)?;
         }
@@ -105,31 +91,20 @@ impl Journals {
                 Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => self.suspect(at),
                 Err(cause) => {
                     let path = tracked.state.path.clone();
-                    failed.get_or_insert(SourceError::reading(
-                        &self.plan.name,
-                        path,
-                        tracked.state.offset,
-                        cause,
-                    ));
+                    failed.get_or_insert(SourceError::reading(&self.plan.name, path, tracked.state.offset, cause));
                 }
             }
         }
         self.following = false;
         match failed {
             Some(error) => Err(error),
-            None if !self.forgotten.is_empty() => Ok(Poll::Chunk(Chunk {
-                cursors: std::mem::take(&mut self.forgotten),
-                ..Chunk::default()
-            })),
-            None if waiting => Ok(Poll::Quiet {
-                again_in: self
-                    .plan
-                    .scan
-                    .min(self.plan.settle.max(super::reader::AGAIN_MIN)),
-            }),
-            None => Ok(Poll::Quiet {
-                again_in: self.plan.scan,
-            }),
+            None if !self.forgotten.is_empty() => {
+                Ok(Poll::Chunk(Chunk { cursors: std::mem::take(&mut self.forgotten), ..Chunk::default() }))
+            }
+            None if waiting => {
+                Ok(Poll::Quiet { again_in: self.plan.scan.min(self.plan.settle.max(super::reader::AGAIN_MIN)) })
+            }
+            None => Ok(Poll::Quiet { again_in: self.plan.scan }),
         }
     }
 
@@ -144,11 +119,7 @@ impl Journals {
         if !self.tracked.get(at).is_some_and(|t| t.state.may_carry) {
             return Vec::new();
         }
-        let others = self
-            .tracked
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != at);
+        let others = self.tracked.iter().enumerate().filter(|(other, _)| *other != at);
         others.filter_map(|(_, t)| t.state.last.clone()).collect()
     }
 
@@ -156,10 +127,7 @@ impl Journals {
     fn hinted(&mut self, changed: &[PathBuf]) -> bool {
         let mut full = false;
         for path in changed {
-            let known = self
-                .tracked
-                .iter()
-                .position(|t| t.state.path == *path && t.seen.is_some());
+            let known = self.tracked.iter().position(|t| t.state.path == *path && t.seen.is_some());
             match known {
                 Some(at) => {
                     let same = std::fs::metadata(path).is_ok_and(|metadata| {
@@ -187,10 +155,7 @@ impl Journals {
         scan::is_wanted(&self.plan.path, path)
             || path.is_dir()
             || name == self.plan.path.fixed.file_name()
-            || self
-                .tracked
-                .iter()
-                .any(|t| t.state.path.file_name() == name)
+            || self.tracked.iter().any(|t| t.state.path.file_name() == name)
     }
 
     /// Lists the folders, finds out which file is which, and queues what has something to read.
@@ -203,11 +168,9 @@ impl Journals {
         self.claim_by_path(&found, &mut claims, &mut replaced);
         self.claim_by_content(&found, &mut claims, &mut replaced, now);
         for (tracked, file) in replaced {
-            if let (Some(tracked), Some(claim), Some(file)) = (
-                self.tracked.get_mut(tracked),
-                claims.get_mut(file),
-                found.get(file),
-            ) {
+            if let (Some(tracked), Some(claim), Some(file)) =
+                (self.tracked.get_mut(tracked), claims.get_mut(file), found.get(file))
+            {
                 tracked.restart();
                 tracked.state.id = file.stat.id;
                 *claim = Some(usize::MAX);
@@ -225,24 +188,14 @@ impl Journals {
         }
         self.forget(today);
         self.queue = (0..self.tracked.len())
-            .filter(|at| {
-                self.tracked
-                    .get(*at)
-                    .is_some_and(|t| t.seen.is_some_and(|seen| seen.size != t.state.offset))
-            })
+            .filter(|at| self.tracked.get(*at).is_some_and(|t| t.seen.is_some_and(|seen| seen.size != t.state.offset)))
             .collect();
         Ok(())
     }
 
     /// Beginnings of names that a known file may be renamed to.
     fn stems(&self) -> Vec<String> {
-        let single = self
-            .plan
-            .path
-            .below
-            .is_empty()
-            .then(|| self.plan.path.fixed.file_stem())
-            .flatten();
+        let single = self.plan.path.below.is_empty().then(|| self.plan.path.fixed.file_stem()).flatten();
         let mut stems: Vec<String> = self
             .tracked
             .iter()
@@ -265,24 +218,13 @@ impl Journals {
             return false;
         };
         file.stat.size >= tracked.state.offset
-            && File::open(&file.path).is_ok_and(|mut open| {
-                tracked
-                    .recognises(&mut open, &mut self.buffer)
-                    .unwrap_or(false)
-            })
+            && File::open(&file.path)
+                .is_ok_and(|mut open| tracked.recognises(&mut open, &mut self.buffer).unwrap_or(false))
     }
 
-    fn claim_by_id(
-        &mut self,
-        found: &[Found],
-        claims: &mut [Option<usize>],
-        replaced: &mut Vec<(usize, usize)>,
-    ) {
+    fn claim_by_id(&mut self, found: &[Found], claims: &mut [Option<usize>], replaced: &mut Vec<(usize, usize)>) {
         for at in 0..self.tracked.len() {
-            let Some((id, path, seen)) = self
-                .tracked
-                .get(at)
-                .map(|t| (t.state.id, t.state.path.clone(), t.seen))
+            let Some((id, path, seen)) = self.tracked.get(at).map(|t| (t.state.id, t.state.path.clone(), t.seen))
             else {
                 continue;
             };
@@ -290,15 +232,10 @@ impl Journals {
                 continue;
             }
             let free = |file: usize| claims.get(file).is_some_and(Option::is_none);
-            let Some((number, file)) = found
-                .iter()
-                .enumerate()
-                .find(|(n, file)| file.stat.id == id && free(*n))
-            else {
+            let Some((number, file)) = found.iter().enumerate().find(|(n, file)| file.stat.id == id && free(*n)) else {
                 continue;
             };
-            let familiar =
-                file.path == path && seen.is_some_and(|seen| is_familiar(seen, file.stat));
+            let familiar = file.path == path && seen.is_some_and(|seen| is_familiar(seen, file.stat));
             if familiar || self.recognises(at, file) {
                 self.claim(at, number, file, claims);
             } else if file.path == path {
@@ -307,22 +244,13 @@ impl Journals {
         }
     }
 
-    fn claim_by_path(
-        &mut self,
-        found: &[Found],
-        claims: &mut [Option<usize>],
-        replaced: &mut Vec<(usize, usize)>,
-    ) {
+    fn claim_by_path(&mut self, found: &[Found], claims: &mut [Option<usize>], replaced: &mut Vec<(usize, usize)>) {
         for (number, file) in found.iter().enumerate() {
-            if claims.get(number).is_some_and(Option::is_some)
-                || replaced.iter().any(|(_, n)| *n == number)
-            {
+            if claims.get(number).is_some_and(Option::is_some) || replaced.iter().any(|(_, n)| *n == number) {
                 continue;
             }
             let known = (0..self.tracked.len()).find(|at| {
-                self.tracked
-                    .get(*at)
-                    .is_some_and(|t| t.state.path == file.path)
+                self.tracked.get(*at).is_some_and(|t| t.state.path == file.path)
                     && !claims.contains(&Some(*at))
                     && !replaced.iter().any(|(t, _)| t == at)
             });
@@ -353,18 +281,13 @@ impl Journals {
             }
             let original = (0..self.tracked.len()).find(|at| {
                 let gone = !claims.contains(&Some(*at));
-                let read = self
-                    .tracked
-                    .get(*at)
-                    .is_some_and(|t| t.state.last.is_some() && t.state.offset > 0);
+                let read = self.tracked.get(*at).is_some_and(|t| t.state.last.is_some() && t.state.offset > 0);
                 read && (file.wanted || gone) && self.recognises(*at, file)
             });
             let Some(at) = original else { continue };
             if claims.contains(&Some(at)) {
-                let copy = self
-                    .tracked
-                    .get(at)
-                    .map(|t| Tracked::new(self.fresh_item(&file.path, now), t.state.clone()));
+                let copy =
+                    self.tracked.get(at).map(|t| Tracked::new(self.fresh_item(&file.path, now), t.state.clone()));
                 self.tracked.extend(copy);
                 self.claim(self.tracked.len().saturating_sub(1), number, file, claims);
                 continue;
@@ -424,39 +347,25 @@ impl Journals {
         let shown = file.stat.size.min(to_u64(PRINT_BYTES));
         let read = |path: &Path, length: u64, into: &mut Vec<u8>| {
             File::open(path)
-                .and_then(|mut open| {
-                    journal::read_at(&mut open, 0, journal::to_usize(length), into)
-                })
+                .and_then(|mut open| journal::read_at(&mut open, 0, journal::to_usize(length), into))
                 .is_ok()
         };
-        let longer: Vec<&Tracked> = self
-            .tracked
-            .iter()
-            .filter(|t| t.state.last.is_some() && file.stat.size < t.state.offset)
-            .collect();
+        let longer: Vec<&Tracked> =
+            self.tracked.iter().filter(|t| t.state.last.is_some() && file.stat.size < t.state.offset).collect();
         if file.stat.size == 0 || longer.is_empty() || !read(&file.path, shown, &mut start) {
             return false;
         }
         let mut original = Vec::new();
         longer.into_iter().any(|t| {
-            let by_print =
-                t.state.head_len == shown && super::cursor::print(&start) == t.state.head;
-            by_print
-                || (t.seen.is_some()
-                    && read(&t.state.path, shown, &mut original)
-                    && original == start)
+            let by_print = t.state.head_len == shown && super::cursor::print(&start) == t.state.head;
+            by_print || (t.seen.is_some() && read(&t.state.path, shown, &mut original) && original == start)
         })
     }
 
     fn fresh_item(&self, path: &Path, now: Timestamp) -> String {
-        let name = path
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let taken = |item: &String| self.tracked.iter().any(|t| t.item == *item);
-        (now.0..)
-            .map(|stamp| format!("{name}@{stamp:x}"))
-            .find(|item| !taken(item))
-            .unwrap_or(name)
+        (now.0..).map(|stamp| format!("{name}@{stamp:x}")).find(|item| !taken(item)).unwrap_or(name)
     }
 
     fn forget(&mut self, today: i64) {
@@ -466,10 +375,7 @@ impl Journals {
                 || t.state.seen_day == 0
                 || today.saturating_sub(t.state.seen_day) <= FORGET_AFTER_DAYS;
             if !keep {
-                forgotten.push(CursorUpdate {
-                    item: t.item.clone(),
-                    state: None,
-                });
+                forgotten.push(CursorUpdate { item: t.item.clone(), state: None });
             }
             keep
         });

@@ -18,21 +18,11 @@ struct Node {
 
 impl Paths {
     pub(super) fn add(&mut self, path: &str, slot: usize) {
-        let (head, rest) = path
-            .split_once('.')
-            .map_or((path, None), |(head, rest)| (head, Some(rest)));
-        let at = self
-            .0
-            .iter()
-            .position(|node| node.name == head)
-            .unwrap_or_else(|| {
-                self.0.push(Node {
-                    name: head.to_owned(),
-                    slot: None,
-                    below: Self::default(),
-                });
-                self.0.len().saturating_sub(1)
-            });
+        let (head, rest) = path.split_once('.').map_or((path, None), |(head, rest)| (head, Some(rest)));
+        let at = self.0.iter().position(|node| node.name == head).unwrap_or_else(|| {
+            self.0.push(Node { name: head.to_owned(), slot: None, below: Self::default() });
+            self.0.len().saturating_sub(1)
+        });
         let Some(node) = self.0.get_mut(at) else {
             return;
         };
@@ -54,22 +44,11 @@ pub(super) type Fault = String;
 pub(super) fn read(record: &str, paths: &Paths, cells: &mut Cells) -> Result<(), Fault> {
     let start = record.len().saturating_sub(record.trim_ascii_start().len());
     let end = object(record, start, paths, cells)?;
-    if record
-        .get(end..)
-        .is_some_and(|rest| rest.trim_ascii().is_empty())
-    {
-        Ok(())
-    } else {
-        Err(garbled(end))
-    }
+    if record.get(end..).is_some_and(|rest| rest.trim_ascii().is_empty()) { Ok(()) } else { Err(garbled(end)) }
 }
 
 /// The elements of an array that was met as a value, as positions in the record.
-pub(super) fn elements(
-    record: &str,
-    start: usize,
-    end: usize,
-) -> Result<Vec<(usize, usize)>, Fault> {
+pub(super) fn elements(record: &str, start: usize, end: usize) -> Result<Vec<(usize, usize)>, Fault> {
     let bytes = record.as_bytes();
     let mut found = Vec::new();
     if bytes.get(start) != Some(&b'[') {
@@ -107,17 +86,15 @@ fn object(record: &str, start: usize, paths: &Paths, cells: &mut Cells) -> Resul
             return Err(garbled(at));
         }
         let key_end = string_end(bytes, at)?;
-        let key = record
-            .get(at.saturating_add(1)..key_end.saturating_sub(1))
-            .ok_or_else(|| garbled(at))?;
+        let key = record.get(at.saturating_add(1)..key_end.saturating_sub(1)).ok_or_else(|| garbled(at))?;
         let colon = blanks(bytes, key_end);
         if bytes.get(colon) != Some(&b':') {
             return Err(garbled(colon));
         }
         let value = blanks(bytes, colon.saturating_add(1));
         let node = if memchr(b'\\', key.as_bytes()).is_some() {
-            let key: String = serde_json::from_str(record.get(at..key_end).unwrap_or_default())
-                .map_err(|_| garbled(at))?;
+            let key: String =
+                serde_json::from_str(record.get(at..key_end).unwrap_or_default()).map_err(|_| garbled(at))?;
             paths.find(&key)
         } else {
             paths.find(key)
@@ -149,12 +126,10 @@ fn bound_value(record: &str, start: usize, node: &Node, cells: &mut Cells) -> Re
     }
     match bytes.get(start) {
         Some(b'"') => {
-            let text = record
-                .get(start.saturating_add(1)..end.saturating_sub(1))
-                .ok_or_else(|| garbled(start))?;
+            let text = record.get(start.saturating_add(1)..end.saturating_sub(1)).ok_or_else(|| garbled(start))?;
             if memchr(b'\\', text.as_bytes()).is_some() {
-                let text: String = serde_json::from_str(record.get(start..end).unwrap_or_default())
-                    .map_err(|_| garbled(start))?;
+                let text: String =
+                    serde_json::from_str(record.get(start..end).unwrap_or_default()).map_err(|_| garbled(start))?;
                 cells.set_text(slot, &text);
             } else {
                 cells.set(slot, start.saturating_add(1), end.saturating_sub(1));
@@ -177,10 +152,7 @@ fn blanks(bytes: &[u8], mut at: usize) -> usize {
 fn string_end(bytes: &[u8], start: usize) -> Result<usize, Fault> {
     let mut at = start.saturating_add(1);
     loop {
-        let ahead = bytes
-            .get(at..)
-            .and_then(|rest| memchr2(b'"', b'\\', rest))
-            .ok_or_else(|| garbled(start))?;
+        let ahead = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)).ok_or_else(|| garbled(start))?;
         at = at.saturating_add(ahead);
         if bytes.get(at) == Some(&b'"') {
             return Ok(at.saturating_add(1));
@@ -195,10 +167,7 @@ fn value_end(bytes: &[u8], start: usize) -> Result<usize, Fault> {
         Some(b'{' | b'[') => composite_end(bytes, start).ok_or_else(|| garbled(start)),
         Some(b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
             let rest = bytes.get(start..).unwrap_or_default();
-            let long = rest
-                .iter()
-                .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.'))
-                .count();
+            let long = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'+' | b'.')).count();
             let token = rest.get(..long).unwrap_or_default();
             let word = token.first().is_some_and(u8::is_ascii_alphabetic);
             if word && !matches!(token, b"true" | b"false" | b"null") {
@@ -250,14 +219,7 @@ mod tests {
     #[test]
     fn a_repeated_key_and_broken_records_are_refused() {
         check(r#"{"id":1,"id":2}"#, Err("twice"));
-        for text in [
-            r#"{"id":1"#,
-            r#"{"id":1}{"id":2}"#,
-            r#"{"id" 1}"#,
-            "[1]",
-            r#"{"a":nope}"#,
-            r#"{"id":"a"b"}"#,
-        ] {
+        for text in [r#"{"id":1"#, r#"{"id":1}{"id":2}"#, r#"{"id" 1}"#, "[1]", r#"{"a":nope}"#, r#"{"id":"a"b"}"#] {
             check(text, Err("well-formed"));
         }
     }

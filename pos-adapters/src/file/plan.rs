@@ -10,8 +10,7 @@ use super::decode::{self, Encoding};
 use super::glob::PathPattern;
 use super::presets;
 use super::settings::{
-    DateOrder, Decimal, FileSettings, Format, OneOrMore, Pattern, QuantitySign, SettingFault,
-    Vanished,
+    DateOrder, Decimal, FileSettings, Format, OneOrMore, Pattern, QuantitySign, SettingFault, Vanished,
 };
 use super::value::{DayOrder, DecimalSign};
 
@@ -73,9 +72,7 @@ pub(super) fn fold(text: &str) -> String {
 
 fn same_word(folded: &str, value: &str) -> bool {
     let value = value.trim();
-    folded == value
-        || folded.eq_ignore_ascii_case(value)
-        || (!value.is_ascii() && folded == value.to_lowercase())
+    folded == value || folded.eq_ignore_ascii_case(value) || (!value.is_ascii() && folded == value.to_lowercase())
 }
 
 /// A filter of lines.
@@ -89,11 +86,7 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn matches(&self, value: &str) -> bool {
-        self.equals.contain(value)
-            || self
-                .prefix
-                .as_ref()
-                .is_some_and(|prefix| fold(value).starts_with(prefix))
+        self.equals.contain(value) || self.prefix.as_ref().is_some_and(|prefix| fold(value).starts_with(prefix))
     }
 }
 
@@ -141,42 +134,32 @@ const SETTLE_RANGE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(
 
 impl Plan {
     /// Fills in the profile and checks everything; all faults at once.
-    pub(super) fn new(
-        mut settings: FileSettings,
-        store_zone: TimeZone,
-    ) -> Result<Self, Vec<SettingFault>> {
+    pub(super) fn new(mut settings: FileSettings, store_zone: TimeZone) -> Result<Self, Vec<SettingFault>> {
         presets::fill(&mut settings);
         let mut faults = Faults(Vec::new());
         if settings.name.trim().is_empty() {
             faults.add("name", "is empty; give the source a name".to_owned());
         }
-        let path = faults
-            .take("path", PathPattern::new(&settings.path))
-            .unwrap_or_default();
+        let path = faults.take("path", PathPattern::new(&settings.path)).unwrap_or_default();
         let format = settings.format.unwrap_or(Format::Csv);
         let pattern = settings.pattern.unwrap_or(Pattern::Journal);
         if format == Format::Json && pattern == Pattern::Journal {
-            faults.add("pattern", "a JSON array cannot be appended to; use \"export\" or \"per-transaction\", or format \"jsonl\"".to_owned());
+            faults.add(
+                "pattern",
+                "a JSON array cannot be appended to; use \"export\" or \"per-transaction\", or format \"jsonl\""
+                    .to_owned(),
+            );
         }
         let encoding = match settings.encoding.as_deref() {
             None | Some("auto") => None,
             Some(label) => faults.take("encoding", decode::by_label(label)),
         };
         let zone = zone(settings.timezone.as_deref(), store_zone, &mut faults);
-        let delimiter = faults
-            .take("delimiter", delimiter(settings.delimiter.as_deref()))
-            .flatten();
-        let scan = faults
-            .take(
-                "scan",
-                duration(settings.scan.as_deref(), SCAN_DEFAULT, SCAN_RANGE),
-            )
-            .unwrap_or(SCAN_DEFAULT);
+        let delimiter = faults.take("delimiter", delimiter(settings.delimiter.as_deref())).flatten();
+        let scan =
+            faults.take("scan", duration(settings.scan.as_deref(), SCAN_DEFAULT, SCAN_RANGE)).unwrap_or(SCAN_DEFAULT);
         let settle = faults
-            .take(
-                "settle",
-                duration(settings.settle.as_deref(), SETTLE_DEFAULT, SETTLE_RANGE),
-            )
+            .take("settle", duration(settings.settle.as_deref(), SETTLE_DEFAULT, SETTLE_RANGE))
             .unwrap_or(SETTLE_DEFAULT);
         vanish_limit_fault(&settings, &mut faults);
         let mut columns = ColumnBinder::new(&settings, format);
@@ -223,10 +206,7 @@ struct Faults(Vec<SettingFault>);
 
 impl Faults {
     fn add(&mut self, key: &str, message: String) {
-        self.0.push(SettingFault {
-            key: key.to_owned(),
-            message,
-        });
+        self.0.push(SettingFault { key: key.to_owned(), message });
     }
 
     fn take<T>(&mut self, key: &str, value: Result<T, String>) -> Option<T> {
@@ -250,69 +230,42 @@ impl ColumnBinder {
         }
     }
 
-    fn bind(
-        &mut self,
-        key: &str,
-        name: &str,
-        scope: Scope,
-        required: bool,
-        faults: &mut Faults,
-    ) -> usize {
+    fn bind(&mut self, key: &str, name: &str, scope: Scope, required: bool, faults: &mut Faults) -> usize {
         let scope = if self.items { scope } else { Scope::Ticket };
-        if self.numbered
-            && !name
-                .parse::<usize>()
-                .is_ok_and(|number| (1..=10_000).contains(&number))
-        {
-            faults.add(key, format!("`{name}` must be the number of a column, as the file has no header; the first is \"1\""));
+        if self.numbered && !name.parse::<usize>().is_ok_and(|number| (1..=10_000).contains(&number)) {
+            faults.add(
+                key,
+                format!("`{name}` must be the number of a column, as the file has no header; the first is \"1\""),
+            );
         }
         if name.trim().is_empty() {
             faults.add(key, "is empty".to_owned());
         }
-        if let Some(at) = self
-            .slots
-            .iter()
-            .position(|slot| slot.name == name && slot.scope == scope)
-        {
+        if let Some(at) = self.slots.iter().position(|slot| slot.name == name && slot.scope == scope) {
             if let Some(slot) = self.slots.get_mut(at) {
                 slot.required |= required;
             }
             return at;
         }
-        self.slots.push(Slot {
-            name: name.to_owned(),
-            scope,
-            required,
-        });
+        self.slots.push(Slot { name: name.to_owned(), scope, required });
         self.slots.len().saturating_sub(1)
     }
 
     fn roles(&mut self, settings: &FileSettings, faults: &mut Faults) -> Roles {
         let columns = &settings.columns;
         let mut roles = Roles::default();
-        let key_names = columns
-            .transaction
-            .as_ref()
-            .map(OneOrMore::names)
-            .unwrap_or_default();
+        let key_names = columns.transaction.as_ref().map(OneOrMore::names).unwrap_or_default();
         if key_names.is_empty() {
-            faults.add(
-                "columns.transaction",
-                "name the column or columns that make a transaction unique".to_owned(),
-            );
+            faults.add("columns.transaction", "name the column or columns that make a transaction unique".to_owned());
         }
-        roles.key = key_names
-            .iter()
-            .map(|name| self.bind("columns.transaction", name, Scope::Ticket, true, faults))
-            .collect();
+        roles.key =
+            key_names.iter().map(|name| self.bind("columns.transaction", name, Scope::Ticket, true, faults)).collect();
         let mut one = |key: &str, name: &Option<String>, scope, required| {
-            name.as_ref()
-                .map(|name| self.bind(key, name, scope, required, faults))
+            name.as_ref().map(|name| self.bind(key, name, scope, required, faults))
         };
         roles.register = one("columns.register", &columns.register, Scope::Ticket, false);
         roles.sku = one("columns.sku", &columns.sku, Scope::Line, true).unwrap_or_default();
-        roles.quantity =
-            one("columns.quantity", &columns.quantity, Scope::Line, true).unwrap_or_default();
+        roles.quantity = one("columns.quantity", &columns.quantity, Scope::Line, true).unwrap_or_default();
         roles.sold_at = one("columns.sold_at", &columns.sold_at, Scope::Ticket, true);
         roles.date = one("columns.date", &columns.date, Scope::Ticket, true);
         roles.time = one("columns.time", &columns.time, Scope::Ticket, true);
@@ -324,10 +277,7 @@ impl ColumnBinder {
             faults.add("columns.date", "is needed when `time` is given".to_owned());
         }
         if columns.sold_at.is_some() && columns.date.is_some() {
-            faults.add(
-                "columns.sold_at",
-                "give either `sold_at` or `date` and `time`".to_owned(),
-            );
+            faults.add("columns.sold_at", "give either `sold_at` or `date` and `time`".to_owned());
         }
         roles
     }
@@ -347,13 +297,7 @@ impl ColumnBinder {
             }
             filters.push(Filter {
                 rule: RuleName::new(rule.rule.clone()),
-                slot: self.bind(
-                    &format!("{key}.column"),
-                    &rule.column,
-                    Scope::LineThenTicket,
-                    true,
-                    faults,
-                ),
+                slot: self.bind(&format!("{key}.column"), &rule.column, Scope::LineThenTicket, true, faults),
                 equals: Words::new(Some(&rule.equals)),
                 prefix: rule.prefix.as_deref().map(fold),
             });
@@ -371,56 +315,37 @@ fn sign_rules(settings: &FileSettings, faults: &mut Faults) -> SignRules {
         receipt: Words::new(signs.receipt.as_ref()),
         adjustment: Words::new(signs.adjustment.as_ref()),
     };
-    let worded = ![
-        &rules.sale,
-        &rules.returned,
-        &rules.receipt,
-        &rules.adjustment,
-    ]
-    .into_iter()
-    .all(Words::is_empty);
+    let worded = ![&rules.sale, &rules.returned, &rules.receipt, &rules.adjustment].into_iter().all(Words::is_empty);
     if worded && settings.columns.kind.is_none() {
-        faults.add(
-            "columns.kind",
-            "name the column whose values `signs` lists".to_owned(),
-        );
+        faults.add("columns.kind", "name the column whose values `signs` lists".to_owned());
     }
     if rules.quantity == QuantitySign::ByKind && !worded {
-        faults.add("signs", "list the values of the kind column, as `quantity = \"by-kind\"` takes the sign from it".to_owned());
+        faults.add(
+            "signs",
+            "list the values of the kind column, as `quantity = \"by-kind\"` takes the sign from it".to_owned(),
+        );
     }
     rules
 }
 
 fn vanish_limit_fault(settings: &FileSettings, faults: &mut Faults) {
-    if settings
-        .vanish_limit
-        .is_some_and(|share| !(0.0..=1.0).contains(&share))
-    {
-        faults.add(
-            "vanish_limit",
-            "must be from 0 to 1, e.g. 0.2 for a fifth".to_owned(),
-        );
+    if settings.vanish_limit.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+        faults.add("vanish_limit", "must be from 0 to 1, e.g. 0.2 for a fifth".to_owned());
     }
 }
 
 fn status_faults(settings: &FileSettings, faults: &mut Faults) {
     let status = &settings.status;
-    let worded =
-        status.cancelled.is_some() || status.suspended.is_some() || status.training.is_some();
+    let worded = status.cancelled.is_some() || status.suspended.is_some() || status.training.is_some();
     if worded && settings.columns.status.is_none() {
-        faults.add(
-            "columns.status",
-            "name the column whose values `status` lists".to_owned(),
-        );
+        faults.add("columns.status", "name the column whose values `status` lists".to_owned());
     }
 }
 
 fn zone(name: Option<&str>, store_zone: TimeZone, faults: &mut Faults) -> TimeZone {
     let Some(name) = name else { return store_zone };
     let unknown = |_| format!("`{name}` is no IANA time zone; write one such as `Europe/Berlin`");
-    faults
-        .take("timezone", TimeZone::get(name).map_err(unknown))
-        .unwrap_or(store_zone)
+    faults.take("timezone", TimeZone::get(name).map_err(unknown)).unwrap_or(store_zone)
 }
 
 fn decimal_sign(decimal: Decimal) -> Option<DecimalSign> {
@@ -445,32 +370,19 @@ fn delimiter(text: Option<&str>) -> Result<Option<u8>, String> {
         None | Some("auto") => Ok(None),
         Some("\t" | "tab") => Ok(Some(b'\t')),
         Some(text) => match text.as_bytes() {
-            [byte]
-                if byte.is_ascii_punctuation()
-                    && !matches!(byte, b'"' | b'\'' | b'.' | b'-' | b'+') =>
-            {
+            [byte] if byte.is_ascii_punctuation() && !matches!(byte, b'"' | b'\'' | b'.' | b'-' | b'+') => {
                 Ok(Some(*byte))
             }
-            _ => Err(format!(
-                "`{text}` must be `auto`, `tab` or one of , ; | and the like"
-            )),
+            _ => Err(format!("`{text}` must be `auto`, `tab` or one of , ; | and the like")),
         },
     }
 }
 
 /// Reads `500ms`, `5s`, `2m`, `1h`.
-fn duration(
-    text: Option<&str>,
-    default: Duration,
-    range: (Duration, Duration),
-) -> Result<Duration, String> {
+fn duration(text: Option<&str>, default: Duration, range: (Duration, Duration)) -> Result<Duration, String> {
     let Some(text) = text else { return Ok(default) };
-    let split = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let number = text
-        .get(..split)
-        .and_then(|digits| digits.parse::<u64>().ok());
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number = text.get(..split).and_then(|digits| digits.parse::<u64>().ok());
     let millis = match text.get(split..).map(str::trim) {
         Some("ms") => Some(1),
         Some("s") => Some(1000),
@@ -483,10 +395,5 @@ fn duration(
         .and_then(|(number, millis)| number.checked_mul(millis))
         .map(Duration::from_millis)
         .filter(|read| (range.0..=range.1).contains(read))
-        .ok_or_else(|| {
-            format!(
-                "`{text}` must be a time such as `5s`, from {:?} to {:?}",
-                range.0, range.1
-            )
-        })
+        .ok_or_else(|| format!("`{text}` must be a time such as `5s`, from {:?} to {:?}", range.0, range.1))
 }

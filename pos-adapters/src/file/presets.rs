@@ -2,8 +2,7 @@
 //! versions change nothing; keys of the configuration win.
 
 use super::settings::{
-    Columns, FileSettings, Format, IgnoreRule, OneOrMore, Pattern, Profile, QuantitySign, Signs,
-    StatusWords,
+    Columns, FileSettings, Format, IgnoreRule, OneOrMore, Pattern, Profile, QuantitySign, Signs, StatusWords,
 };
 
 /// Fills every key that was left out with what the profile knows.
@@ -106,10 +105,7 @@ fn loyverse_items() -> Preset {
             returned: words(&["Refund"]),
             ..Signs::default()
         },
-        status: StatusWords {
-            cancelled: words(&["Cancelled", "Canceled"]),
-            ..StatusWords::default()
-        },
+        status: StatusWords { cancelled: words(&["Cancelled", "Canceled"]), ..StatusWords::default() },
         ignore: Vec::new(),
     }
 }
@@ -130,11 +126,7 @@ fn lightspeed_sales() -> Preset {
             name: named("Details"),
             ..Columns::default()
         },
-        signs: Signs {
-            quantity: Some(QuantitySign::Signed),
-            sale: words(&["Sale Line"]),
-            ..Signs::default()
-        },
+        signs: Signs { quantity: Some(QuantitySign::Signed), sale: words(&["Sale Line"]), ..Signs::default() },
         status: StatusWords {
             cancelled: words(&["Voided", "VOIDED"]),
             suspended: words(&["Saved", "Parked", "Layby", "On Account Saved"]),
@@ -190,10 +182,8 @@ fn fill_columns(columns: &mut Columns, preset: Columns) {
 
 fn fill_signs(signs: &mut Signs, preset: Signs) {
     fill_option(&mut signs.quantity, preset.quantity);
-    let worded = signs.sale.is_some()
-        || signs.returned.is_some()
-        || signs.receipt.is_some()
-        || signs.adjustment.is_some();
+    let worded =
+        signs.sale.is_some() || signs.returned.is_some() || signs.receipt.is_some() || signs.adjustment.is_some();
     if !worded {
         signs.sale = preset.sale;
         signs.returned = preset.returned;

@@ -39,9 +39,7 @@ impl FileSource {
         let plan = Arc::new(Plan::new(settings, store_zone)?);
         let files = match plan.pattern {
             Pattern::Journal => Files::Journals(Box::new(Journals::new(Arc::clone(&plan)))),
-            Pattern::Export | Pattern::PerTransaction => {
-                Files::Wholes(Box::new(Wholes::new(Arc::clone(&plan))))
-            }
+            Pattern::Export | Pattern::PerTransaction => Files::Wholes(Box::new(Wholes::new(Arc::clone(&plan)))),
         };
         Ok(Self { plan, files })
     }

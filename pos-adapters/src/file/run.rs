@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use sync_core::model::{
-    Extent, LineItem, Segment, Timestamp, Transaction, TransactionKey, TransactionStatus,
-};
+use sync_core::model::{Extent, LineItem, Segment, Timestamp, Transaction, TransactionKey, TransactionStatus};
 
 use super::block::{self, HEADER_BYTES_MAX, Start};
 use super::cursor::{VERSION, WholeState, finish};
@@ -48,24 +46,14 @@ pub(super) fn ends_well(path: &Path, plan: &Plan) -> bool {
     let mut buffer = Vec::new();
     let tail = File::open(path).and_then(|mut file| {
         let size = file.metadata()?.len();
-        read_at(
-            &mut file,
-            size.saturating_sub(END_BYTES),
-            BLOCK_BYTES,
-            &mut buffer,
-        )
+        read_at(&mut file, size.saturating_sub(END_BYTES), BLOCK_BYTES, &mut buffer)
     });
     // UTF-16 ends are taken by their non-zero bytes.
     let text: Vec<u8> = buffer.iter().copied().filter(|b| *b != 0).collect();
     tail.is_ok()
         && match plan.format {
-            Format::Csv | Format::Jsonl => text
-                .last()
-                .is_some_and(|b| matches!(b, b'\n' | b'\r' | 0x1a)),
-            Format::Json => text
-                .trim_ascii_end()
-                .last()
-                .is_some_and(|b| matches!(b, b']' | b'}')),
+            Format::Csv | Format::Jsonl => text.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | 0x1a)),
+            Format::Json => text.trim_ascii_end().last().is_some_and(|b| matches!(b, b']' | b'}')),
         }
 }
 
@@ -106,24 +94,15 @@ impl Run {
     ) -> io::Result<Opened> {
         let mut file = File::open(&path)?;
         let print = print_of(&mut file, stat.size, buffer)?;
-        let state = WholeState {
-            v: VERSION,
-            size: stat.size,
-            modified: stat.modified,
-            print: print.clone(),
-            ..before.clone()
-        };
+        let state =
+            WholeState { v: VERSION, size: stat.size, modified: stat.modified, print: print.clone(), ..before.clone() };
         if before.print == print {
             return Ok(Opened::Unchanged(state));
         }
         read_at(&mut file, 0, HEADER_BYTES_MAX, buffer)?;
-        let mut interpreter =
-            Interpreter::new(Arc::clone(plan), super::interpret::Facts::default());
+        let mut interpreter = Interpreter::new(Arc::clone(plan), super::interpret::Facts::default());
         let hold = |reason: &str, sample: &[u8]| {
-            Ok(Opened::Held(
-                refused(&path.display().to_string(), reason, sample),
-                state.clone(),
-            ))
+            Ok(Opened::Held(refused(&path.display().to_string(), reason, sample), state.clone()))
         };
         let start = match block::start(buffer, true, plan, &mut interpreter) {
             Start::Ready { bytes, .. } => to_u64(bytes),
@@ -154,17 +133,12 @@ impl Run {
         let mut counts = Counts::default();
         let closed = run.survey(&mut file, buffer, &mut counts)?;
         if plan.format == Format::Json && !closed {
-            return hold(
-                "ends in the middle of a record: it was not written to its end",
-                buffer,
-            );
+            return hold("ends in the middle of a record: it was not written to its end", buffer);
         }
         if counts.0.is_empty() && run.before.tickets > 0 {
             let had = run.before.tickets;
             return hold(
-                &format!(
-                    "has no transactions, but had {had} before: nothing was taken back, export it again"
-                ),
+                &format!("has no transactions, but had {had} before: nothing was taken back, export it again"),
                 buffer,
             );
         }
@@ -174,12 +148,7 @@ impl Run {
     }
 
     /// Counts the records of every ticket. Returns whether the last record was complete.
-    fn survey(
-        &mut self,
-        file: &mut File,
-        buffer: &mut Vec<u8>,
-        counts: &mut Counts,
-    ) -> io::Result<bool> {
+    fn survey(&mut self, file: &mut File, buffer: &mut Vec<u8>, counts: &mut Counts) -> io::Result<bool> {
         self.interpreter.surveyed = false;
         let mut complete = true;
         let mut frames = Vec::new();
@@ -210,8 +179,7 @@ impl Run {
         while self.offset < self.stat.size {
             let block = self.block(file, &mut buffer, &mut frames)?;
             for frame in &frames {
-                self.interpreter
-                    .survey(block.text.get(frame.start..frame.end).unwrap_or_default());
+                self.interpreter.survey(block.text.get(frame.start..frame.end).unwrap_or_default());
             }
             self.offset = self.offset.saturating_add(block.bytes);
         }
@@ -242,14 +210,9 @@ impl Run {
         }
         let bytes = self.offset.saturating_sub(from);
         if self.offset < self.stat.size {
-            return Ok(Progress::Part(Chunk {
-                bytes,
-                ..self.tickets.take()
-            }));
+            return Ok(Progress::Part(Chunk { bytes, ..self.tickets.take() }));
         }
-        if print_of(&mut file, self.stat.size, buffer)? != self.print
-            || Stat::of(&file.metadata()?) != self.stat
-        {
+        if print_of(&mut file, self.stat.size, buffer)? != self.print || Stat::of(&file.metadata()?) != self.stat {
             return Ok(Progress::Changed);
         }
         let state = WholeState {
@@ -262,19 +225,11 @@ impl Run {
             seen_day: 0,
         };
         let coverage = self.coverage();
-        Ok(Progress::Last(
-            Chunk {
-                bytes,
-                coverage,
-                ..self.tickets.finish()
-            },
-            state,
-        ))
+        Ok(Progress::Last(Chunk { bytes, coverage, ..self.tickets.finish() }, state))
     }
 
     fn coverage(&mut self) -> Option<Coverage> {
-        let wanted =
-            self.plan.pattern == Pattern::Export && self.plan.vanished == Vanished::Reverse;
+        let wanted = self.plan.pattern == Pattern::Export && self.plan.vanished == Vanished::Reverse;
         let (from, to) = self.tickets.span?;
         (wanted && !self.tickets.unsure).then(|| Coverage {
             origin: item_of(&self.path),
@@ -284,17 +239,11 @@ impl Run {
         })
     }
 
-    fn block<'a>(
-        &self,
-        file: &mut File,
-        buffer: &'a mut Vec<u8>,
-        frames: &mut Vec<Frame>,
-    ) -> io::Result<Text<'a>> {
+    fn block<'a>(&self, file: &mut File, buffer: &'a mut Vec<u8>, frames: &mut Vec<Frame>) -> io::Result<Text<'a>> {
         let mut length = BLOCK_BYTES;
         loop {
             read_at(file, self.offset, length, buffer)?;
-            let at_end = self.offset.saturating_add(to_u64(buffer.len())) >= self.stat.size
-                || buffer.is_empty();
+            let at_end = self.offset.saturating_add(to_u64(buffer.len())) >= self.stat.size || buffer.is_empty();
             let encoding = self.interpreter.encoding();
             let text = block::text(buffer, encoding);
             let tail = frame::frames(&text, 0, self.interpreter.framing(), RECORDS_MAX, frames);
@@ -313,40 +262,22 @@ impl Run {
                     .iter()
                     .all(|b| matches!(b, 0x1a | 0 | b']' | b','));
                 let line_end = self.interpreter.facts.line_end.unwrap_or(LineEnd::Lf);
-                let open = tail
-                    .open_quote
-                    .then(|| frame::line(&text, end, line_end))
-                    .flatten();
-                let last = open.unwrap_or(Frame {
-                    start: end,
-                    end: text.len(),
-                    next: text.len(),
-                });
+                let open = tail.open_quote.then(|| frame::line(&text, end, line_end)).flatten();
+                let last = open.unwrap_or(Frame { start: end, end: text.len(), next: text.len() });
                 let content = text.get(last.start..last.end).unwrap_or_default();
-                if content
-                    .iter()
-                    .any(|b| !matches!(b, 0 | 0x1a) && !b.is_ascii_whitespace())
-                {
+                if content.iter().any(|b| !matches!(b, 0 | 0x1a) && !b.is_ascii_whitespace()) {
                     frames.push(last);
                 }
                 end = last.next;
             }
-            let consumed = to_u64(block::raw_bytes(
-                text.get(..end).unwrap_or_default(),
-                encoding,
-            ));
+            let consumed = to_u64(block::raw_bytes(text.get(..end).unwrap_or_default(), encoding));
             let rest = to_u64(buffer.len());
             // Trailing bytes that make no character are passed over at the end of the file.
-            let bytes = if at_end && end >= text.len() {
-                rest
-            } else {
-                consumed
-            };
+            let bytes = if at_end && end >= text.len() { rest } else { consumed };
             let text = block::text(buffer, encoding);
             return Ok(Text {
                 text,
-                bytes: bytes
-                    .max(u64::from(at_end && frames.is_empty()).saturating_mul(rest.max(1))),
+                bytes: bytes.max(u64::from(at_end && frames.is_empty()).saturating_mul(rest.max(1))),
                 complete,
             });
         }
@@ -443,26 +374,18 @@ impl Tickets {
 
     fn add(&mut self, head: Head<'_>, lines: impl Iterator<Item = (i64, LineItem)>) {
         match head.sold_at {
-            Some(at) => {
-                self.span = Some(
-                    self.span
-                        .map_or((at, at), |(from, to)| (from.min(at), to.max(at))),
-                )
-            }
+            Some(at) => self.span = Some(self.span.map_or((at, at), |(from, to)| (from.min(at), to.max(at)))),
             None => self.unsure = true,
         }
-        let known = self
-            .heads
-            .entry(head.key.to_owned())
-            .or_insert_with(|| Transaction {
-                key: TransactionKey::from(head.key),
-                register: head.register.to_owned(),
-                sold_at: head.sold_at,
-                status: head.status,
-                extent: Extent::Whole,
-                segment: self.segment.clone(),
-                lines: Vec::new(),
-            });
+        let known = self.heads.entry(head.key.to_owned()).or_insert_with(|| Transaction {
+            key: TransactionKey::from(head.key),
+            register: head.register.to_owned(),
+            sold_at: head.sold_at,
+            status: head.status,
+            extent: Extent::Whole,
+            segment: self.segment.clone(),
+            lines: Vec::new(),
+        });
         known.sold_at = known.sold_at.or(head.sold_at);
         if head.status == TransactionStatus::Completed {
             known.status = head.status;
@@ -543,17 +466,8 @@ impl Sink for Tickets {
 
     fn faulty(&mut self, key: &str, reason: String, raw: String) {
         self.unsure |= key.is_empty();
-        let at = format!(
-            "{} record {}",
-            self.path.display(),
-            self.record.saturating_add(1)
-        );
-        self.chunk.quarantined.push(Quarantined {
-            at,
-            reason,
-            raw,
-            records: 1,
-        });
+        let at = format!("{} record {}", self.path.display(), self.record.saturating_add(1));
+        self.chunk.quarantined.push(Quarantined { at, reason, raw, records: 1 });
         self.count_down(key);
     }
 }

@@ -31,25 +31,17 @@ pub(super) struct Stat {
 
 impl Stat {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        let modified = metadata
-            .modified()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self {
             size: metadata.len(),
-            modified: modified
-                .and_then(|age| i64::try_from(age.as_micros()).ok())
-                .unwrap_or(0),
+            modified: modified.and_then(|age| i64::try_from(age.as_micros()).ok()).unwrap_or(0),
             id: file_id(metadata),
         }
     }
 }
 
 #[cfg(unix)]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "other platforms have no such number"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "other platforms have no such number")]
 fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
@@ -69,10 +61,7 @@ pub(super) fn folders(pattern: &PathPattern) -> Vec<PathBuf> {
             let mut all = vec![pattern.fixed.clone()];
             let mut level = all.clone();
             for part in folders {
-                level = level
-                    .iter()
-                    .flat_map(|folder| matching_folders(folder, part))
-                    .collect();
+                level = level.iter().flat_map(|folder| matching_folders(folder, part)).collect();
                 all.extend(level.iter().cloned());
             }
             all
@@ -114,36 +103,19 @@ pub(super) fn is_wanted(pattern: &PathPattern, path: &Path) -> bool {
 }
 
 /// Lists wanted files, sorted by path, and files beside them whose name starts like one of `stems`.
-pub(super) fn list(
-    source: &str,
-    pattern: &PathPattern,
-    stems: &[String],
-) -> Result<Vec<Found>, SourceError> {
+pub(super) fn list(source: &str, pattern: &PathPattern, stems: &[String]) -> Result<Vec<Found>, SourceError> {
     let mut found = Vec::new();
     let single = pattern.below.is_empty() && !pattern.fixed.is_dir();
     let folders = match pattern.below.split_last() {
         None if single => vec![parent(&pattern.fixed)],
         None => vec![pattern.fixed.clone()],
-        Some((_, parts)) => parts
-            .iter()
-            .fold(vec![pattern.fixed.clone()], |level, part| {
-                level
-                    .iter()
-                    .flat_map(|folder| matching_folders(folder, part))
-                    .collect()
-            }),
+        Some((_, parts)) => parts.iter().fold(vec![pattern.fixed.clone()], |level, part| {
+            level.iter().flat_map(|folder| matching_folders(folder, part)).collect()
+        }),
     };
-    let root = if single {
-        parent(&pattern.fixed)
-    } else {
-        pattern.fixed.clone()
-    };
+    let root = if single { parent(&pattern.fixed) } else { pattern.fixed.clone() };
     if let Err(cause) = std::fs::read_dir(&root) {
-        return Err(SourceError::FolderUnreachable {
-            source_name: source.to_owned(),
-            folder: root,
-            cause,
-        });
+        return Err(SourceError::FolderUnreachable { source_name: source.to_owned(), folder: root, cause });
     }
     for folder in folders {
         let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -153,11 +125,7 @@ pub(super) fn list(
             let name = entry.file_name();
             let name = name.to_string_lossy();
             let path = entry.path();
-            let wanted = if single {
-                path.file_name() == pattern.fixed.file_name()
-            } else {
-                is_wanted(pattern, &path)
-            };
+            let wanted = if single { path.file_name() == pattern.fixed.file_name() } else { is_wanted(pattern, &path) };
             if !wanted && !stems.iter().any(|stem| name.starts_with(stem.as_str())) {
                 continue;
             }
@@ -166,23 +134,11 @@ pub(super) fn list(
                 continue;
             };
             if metadata.is_file() {
-                let path = if single && wanted {
-                    pattern.fixed.clone()
-                } else {
-                    path
-                };
-                found.push(Found {
-                    path,
-                    stat: Stat::of(&metadata),
-                    wanted,
-                });
+                let path = if single && wanted { pattern.fixed.clone() } else { path };
+                found.push(Found { path, stat: Stat::of(&metadata), wanted });
             }
             if found.len() > FILES_MAX {
-                return Err(SourceError::TooManyFiles {
-                    source_name: source.to_owned(),
-                    folder,
-                    files_max: FILES_MAX,
-                });
+                return Err(SourceError::TooManyFiles { source_name: source.to_owned(), folder, files_max: FILES_MAX });
             }
         }
     }

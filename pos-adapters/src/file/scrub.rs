@@ -37,30 +37,19 @@ pub(super) fn is_private(name: &str) -> bool {
 /// A record as it may be kept: masked, shortened.
 pub(super) fn raw(record: &str) -> String {
     let masked = mask_cards(&mask_keys(record)).into_owned();
-    let end = (0..=masked.len().min(QUARANTINE_BYTES_MAX))
-        .rev()
-        .find(|at| masked.is_char_boundary(*at))
-        .unwrap_or(0);
+    let end = (0..=masked.len().min(QUARANTINE_BYTES_MAX)).rev().find(|at| masked.is_char_boundary(*at)).unwrap_or(0);
     masked.get(..end).unwrap_or_default().to_owned()
 }
 
 /// Masks the fields of a CSV record whose column is private.
-pub(super) fn fields<'a>(
-    header: &[String],
-    fields: impl Iterator<Item = Cow<'a, str>>,
-    delimiter: char,
-) -> String {
+pub(super) fn fields<'a>(header: &[String], fields: impl Iterator<Item = Cow<'a, str>>, delimiter: char) -> String {
     let mut out = String::new();
     for (at, field) in fields.enumerate() {
         if at > 0 {
             out.push(delimiter);
         }
         let private = header.get(at).is_some_and(|name| is_private(name));
-        out.push_str(if private && !field.is_empty() {
-            MASK
-        } else {
-            &field
-        });
+        out.push_str(if private && !field.is_empty() { MASK } else { &field });
     }
     raw(&out)
 }
@@ -98,34 +87,18 @@ fn mask_cards(text: &str) -> Cow<'_, str> {
     let mut masked: Option<Vec<u8>> = None;
     let mut at = 0;
     while at < bytes.len() {
-        let run = bytes
-            .iter()
-            .skip(at)
-            .take_while(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-'))
-            .count();
-        let digits: Vec<u8> = bytes
-            .iter()
-            .skip(at)
-            .take(run)
-            .filter(|b| b.is_ascii_digit())
-            .map(|b| b.wrapping_sub(b'0'))
-            .collect();
+        let run = bytes.iter().skip(at).take_while(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-')).count();
+        let digits: Vec<u8> =
+            bytes.iter().skip(at).take(run).filter(|b| b.is_ascii_digit()).map(|b| b.wrapping_sub(b'0')).collect();
         if (14..=19).contains(&digits.len()) && passes_luhn(&digits) {
             let out = masked.get_or_insert_with(|| bytes.to_vec());
-            for byte in out
-                .iter_mut()
-                .skip(at)
-                .take(run)
-                .filter(|b| b.is_ascii_digit())
-            {
+            for byte in out.iter_mut().skip(at).take(run).filter(|b| b.is_ascii_digit()) {
                 *byte = b'*';
             }
         }
         at = at.saturating_add(run.max(1));
     }
-    masked.map_or(Cow::Borrowed(text), |bytes| {
-        Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
-    })
+    masked.map_or(Cow::Borrowed(text), |bytes| Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn passes_luhn(digits: &[u8]) -> bool {
@@ -135,16 +108,8 @@ fn passes_luhn(digits: &[u8]) -> bool {
         .enumerate()
         .map(|(at, digit)| {
             let digit = u32::from(*digit);
-            let doubled = if at % 2 == 1 {
-                digit.saturating_mul(2)
-            } else {
-                digit
-            };
-            if doubled > 9 {
-                doubled.saturating_sub(9)
-            } else {
-                doubled
-            }
+            let doubled = if at % 2 == 1 { digit.saturating_mul(2) } else { digit };
+            if doubled > 9 { doubled.saturating_sub(9) } else { doubled }
         })
         .sum();
     sum.is_multiple_of(10)
@@ -158,10 +123,7 @@ mod tests {
     fn card_numbers_and_names_of_people_are_masked() {
         assert_eq!(raw("T1,4111 1111 1111 1111,2"), "T1,**** **** **** ****,2");
         assert_eq!(raw("T1,4006381333931,2"), "T1,4006381333931,2");
-        assert_eq!(
-            raw(r#"{"sku":"A","customer_name":"Jo Doe","n":1}"#),
-            r#"{"sku":"A","customer_name":"***","n":1}"#
-        );
+        assert_eq!(raw(r#"{"sku":"A","customer_name":"Jo Doe","n":1}"#), r#"{"sku":"A","customer_name":"***","n":1}"#);
         let header = ["SKU".to_owned(), "Customer name".to_owned()];
         let row = ["A", "Jo Doe"].into_iter().map(Cow::Borrowed);
         assert_eq!(fields(&header, row, ';'), "A;***");

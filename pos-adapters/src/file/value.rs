@@ -36,10 +36,7 @@ pub(super) enum NumberFault {
 /// Takes off what spreadsheets wrap around text: `="00123"`, `'00123`, blanks and no-break spaces.
 pub(super) fn unwrap_cell(cell: &str) -> &str {
     let cell = cell.trim_matches(is_blank);
-    if let Some(inner) = cell
-        .strip_prefix("=\"")
-        .and_then(|rest| rest.strip_suffix('"'))
-    {
+    if let Some(inner) = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
         return inner.trim_matches(is_blank);
     }
     cell.strip_prefix('\'').unwrap_or(cell)
@@ -60,9 +57,7 @@ pub(super) fn is_spreadsheet_exponent(cell: &str) -> bool {
     !exponent.is_empty()
         && exponent.bytes().all(|b| b.is_ascii_digit())
         && mantissa.bytes().next().is_some_and(|b| b.is_ascii_digit())
-        && mantissa
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b == b'.' || b == b',')
+        && mantissa.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b',')
 }
 
 /// Reads a quantity exactly. `sign` is what is known of the file; `None` reads what is clear by itself.
@@ -71,13 +66,8 @@ pub(super) fn quantity(cell: &str, sign: Option<DecimalSign>) -> Result<Quantity
         return Quantity::parse(cell).map_err(|e| NumberFault::Unreadable(e.to_string()));
     }
     let (negative, digits) = signed_digits(cell).ok_or_else(|| not_a_number(cell))?;
-    let plain = normalise(&digits, sign).map_err(|ambiguous| {
-        if ambiguous {
-            NumberFault::Ambiguous
-        } else {
-            not_a_number(cell)
-        }
-    })?;
+    let plain = normalise(&digits, sign)
+        .map_err(|ambiguous| if ambiguous { NumberFault::Ambiguous } else { not_a_number(cell) })?;
     let read = Quantity::parse(&plain).map_err(|e| NumberFault::Unreadable(e.to_string()))?;
     Ok(if negative { read.negated() } else { read })
 }
@@ -93,13 +83,9 @@ fn signed_digits(cell: &str) -> Option<(bool, Cow<'_, str>)> {
     if let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
         (negative, text) = (true, inner);
     }
-    let is_mark =
-        |c: char| is_blank(c) || matches!(c, '$' | '€' | '£' | '¥' | '₹' | '₱' | '฿' | '¤');
+    let is_mark = |c: char| is_blank(c) || matches!(c, '$' | '€' | '£' | '¥' | '₹' | '₱' | '฿' | '¤');
     text = text.trim_matches(is_mark);
-    if let Some(rest) = text
-        .strip_prefix(['-', '\u{2212}'])
-        .or_else(|| text.strip_suffix(['-', '\u{2212}']))
-    {
+    if let Some(rest) = text.strip_prefix(['-', '\u{2212}']).or_else(|| text.strip_suffix(['-', '\u{2212}'])) {
         if negative {
             return None;
         }
@@ -109,15 +95,9 @@ fn signed_digits(cell: &str) -> Option<(bool, Cow<'_, str>)> {
     }
     text = text.trim_matches(is_mark);
     let is_group = |c: char| is_blank(c) || matches!(c, '\'' | '’');
-    let digits = if text.contains(is_group) {
-        Cow::Owned(ungroup(text, is_group)?)
-    } else {
-        Cow::Borrowed(text)
-    };
+    let digits = if text.contains(is_group) { Cow::Owned(ungroup(text, is_group)?) } else { Cow::Borrowed(text) };
     let numeric = digits.bytes().any(|b| b.is_ascii_digit())
-        && digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b == b'.' || b == b',');
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b',');
     numeric.then_some((negative, digits))
 }
 
@@ -146,9 +126,8 @@ fn normalise(digits: &str, sign: Option<DecimalSign>) -> Result<Cow<'_, str>, bo
         DecimalSign::Point => ('.', ','),
         DecimalSign::Comma => (',', '.'),
     };
-    let (whole, fraction) = digits
-        .split_once(decimal)
-        .map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let (whole, fraction) =
+        digits.split_once(decimal).map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
     if fraction.is_some_and(|f| f.contains([',', '.'])) || !is_grouped(whole, group) {
         return Err(false);
     }
@@ -156,10 +135,7 @@ fn normalise(digits: &str, sign: Option<DecimalSign>) -> Result<Cow<'_, str>, bo
         return Ok(Cow::Borrowed(digits));
     }
     let whole: String = whole.chars().filter(|c| *c != group).collect();
-    Ok(Cow::Owned(fraction.map_or_else(
-        || whole.clone(),
-        |fraction| format!("{whole}.{fraction}"),
-    )))
+    Ok(Cow::Owned(fraction.map_or_else(|| whole.clone(), |fraction| format!("{whole}.{fraction}"))))
 }
 
 fn is_grouped(whole: &str, group: char) -> bool {
@@ -183,16 +159,11 @@ fn evidence(digits: &str) -> Evidence {
         (0, 0) => Evidence::None,
         (1, 0) | (0, 1) => {
             let (whole, fraction) = digits.split_once(['.', ',']).unwrap_or_default();
-            let grouped =
-                fraction.len() == 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0');
+            let grouped = fraction.len() == 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0');
             if grouped {
                 Evidence::Either
             } else {
-                Evidence::Sign(if points == 1 {
-                    DecimalSign::Point
-                } else {
-                    DecimalSign::Comma
-                })
+                Evidence::Sign(if points == 1 { DecimalSign::Point } else { DecimalSign::Comma })
             }
         }
         (_, 0) if is_grouped(digits, '.') => Evidence::Sign(DecimalSign::Comma),
@@ -247,9 +218,7 @@ const DAY: i64 = 86_400 * SECOND;
 
 /// Reads ISO 8601, `31/12/2025 14:05`, `12/31/25 2:05 PM`, `20251231`, `20251231140500` and Unix times between 2001 and 2286.
 pub(super) fn moment(cell: &str, order: Option<DayOrder>) -> Result<Moment, TimeFault> {
-    let mut cursor = Digits {
-        rest: cell.trim().as_bytes(),
-    };
+    let mut cursor = Digits { rest: cell.trim().as_bytes() };
     if let Some(read) = compact(cursor.rest) {
         return read;
     }
@@ -261,21 +230,13 @@ pub(super) fn moment(cell: &str, order: Option<DayOrder>) -> Result<Moment, Time
     let of_day = cursor.time_of_day().ok_or(TimeFault::Unreadable)?;
     let civil = Civil { of_day, ..date };
     match cursor.zone().ok_or(TimeFault::Unreadable)? {
-        Some(offset) => Ok(Moment::Instant(
-            civil
-                .utc_micros()
-                .saturating_sub(offset.saturating_mul(SECOND)),
-        )),
+        Some(offset) => Ok(Moment::Instant(civil.utc_micros().saturating_sub(offset.saturating_mul(SECOND)))),
         None => Ok(Moment::Local(civil)),
     }
 }
 
 /// Puts a date cell and a time cell together.
-pub(super) fn moment_of(
-    date: &str,
-    time: &str,
-    order: Option<DayOrder>,
-) -> Result<Moment, TimeFault> {
+pub(super) fn moment_of(date: &str, time: &str, order: Option<DayOrder>) -> Result<Moment, TimeFault> {
     let day = match moment(date, order)? {
         Moment::Local(day) => day,
         instant @ Moment::Instant(_) => return Ok(instant),
@@ -283,13 +244,8 @@ pub(super) fn moment_of(
     if time.trim().is_empty() {
         return Ok(Moment::Local(day));
     }
-    let mut cursor = Digits {
-        rest: time.trim().as_bytes(),
-    };
-    let of_day = cursor
-        .time_of_day()
-        .filter(|_| cursor.rest.is_empty())
-        .ok_or(TimeFault::Unreadable)?;
+    let mut cursor = Digits { rest: time.trim().as_bytes() };
+    let of_day = cursor.time_of_day().filter(|_| cursor.rest.is_empty()).ok_or(TimeFault::Unreadable)?;
     Ok(Moment::Local(Civil { of_day, ..day }))
 }
 
@@ -301,12 +257,8 @@ fn compact(digits: &[u8]) -> Option<Result<Moment, TimeFault>> {
         8 => ymd(number).map(Moment::Local),
         14 => ymd(number / SECOND).and_then(|date| {
             let (h, m, s) = (number / 10_000 % 100, number / 100 % 100, number % 100);
-            (h < 24 && m < 60 && s < 61).then(|| {
-                Moment::Local(Civil {
-                    of_day: (h * 3600 + m * 60 + s) * SECOND,
-                    ..date
-                })
-            })
+            (h < 24 && m < 60 && s < 61)
+                .then(|| Moment::Local(Civil { of_day: (h * 3600 + m * 60 + s) * SECOND, ..date }))
         }),
         10 => number.checked_mul(SECOND).map(Moment::Instant),
         13 => number.checked_mul(1000).map(Moment::Instant),
@@ -319,10 +271,7 @@ fn compact(digits: &[u8]) -> Option<Result<Moment, TimeFault>> {
 
 fn number_of(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0_i64, |n, b| {
-        b.is_ascii_digit().then(|| {
-            n.checked_mul(10)?
-                .checked_add(i64::from(b.wrapping_sub(b'0')))
-        })?
+        b.is_ascii_digit().then(|| n.checked_mul(10)?.checked_add(i64::from(b.wrapping_sub(b'0'))))?
     })
 }
 
@@ -334,22 +283,13 @@ fn civil(year: i64, month: i64, day: i64, of_day: i64) -> Option<Civil> {
         1..=12 => 31,
         _ => return None,
     };
-    ((1970..=2200).contains(&year) && (1..=long).contains(&day)).then_some(Civil {
-        year,
-        month,
-        day,
-        of_day,
-    })
+    ((1970..=2200).contains(&year) && (1..=long).contains(&day)).then_some(Civil { year, month, day, of_day })
 }
 
 impl Civil {
     /// As if the clock ran in UTC. Days from the civil date after H. Hinnant's published algorithm.
     fn utc_micros(self) -> i64 {
-        let year = if self.month <= 2 {
-            self.year - 1
-        } else {
-            self.year
-        };
+        let year = if self.month <= 2 { self.year - 1 } else { self.year };
         let era = year / 400;
         let of_era = year - era * 400;
         let of_year = (153 * ((self.month + 9) % 12) + 2) / 5 + self.day - 1;
@@ -384,12 +324,7 @@ impl Digits<'_> {
 
     /// A number and how many digits it has (1 to 9).
     fn number(&mut self) -> Option<(i64, usize)> {
-        let length = self
-            .rest
-            .iter()
-            .take(9)
-            .take_while(|b| b.is_ascii_digit())
-            .count();
+        let length = self.rest.iter().take(9).take_while(|b| b.is_ascii_digit()).count();
         let (digits, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         (length > 0).then(|| number_of(digits).map(|n| (n, length)))?
@@ -398,11 +333,7 @@ impl Digits<'_> {
     fn date(&mut self, order: Option<DayOrder>) -> Result<Civil, TimeFault> {
         let unreadable = TimeFault::Unreadable;
         let (first, first_long) = self.number().ok_or(unreadable)?;
-        let separator = *self
-            .rest
-            .first()
-            .filter(|b| matches!(b, b'-' | b'/' | b'.'))
-            .ok_or(unreadable)?;
+        let separator = *self.rest.first().filter(|b| matches!(b, b'-' | b'/' | b'.')).ok_or(unreadable)?;
         self.eat(separator);
         let (second, _) = self.number().ok_or(unreadable)?;
         if !self.eat(separator) {
@@ -413,9 +344,8 @@ impl Digits<'_> {
             return civil(first, second, third, 0).ok_or(unreadable);
         }
         // Dates with points are written day first wherever they are written.
-        let order = order
-            .or((separator == b'.').then_some(DayOrder::Dmy))
-            .ok_or(TimeFault::NeedsOrder(first, second))?;
+        let order =
+            order.or((separator == b'.').then_some(DayOrder::Dmy)).ok_or(TimeFault::NeedsOrder(first, second))?;
         let full = |year: i64, long: usize| if long == 2 { year + 2000 } else { year };
         match order {
             DayOrder::Ymd => civil(full(first, first_long), second, third, 0),
@@ -446,15 +376,9 @@ impl Digits<'_> {
             if !(1..=12).contains(&hour) {
                 return None;
             }
-            hour = hour % 12
-                + if half.eq_ignore_ascii_case(&b'p') {
-                    12
-                } else {
-                    0
-                };
+            hour = hour % 12 + if half.eq_ignore_ascii_case(&b'p') { 12 } else { 0 };
         }
-        (hour < 24 && minute < 60 && second < 61)
-            .then_some((hour * 3600 + minute * 60 + second) * SECOND + micros)
+        (hour < 24 && minute < 60 && second < 61).then_some((hour * 3600 + minute * 60 + second) * SECOND + micros)
     }
 
     /// Seconds east of UTC; the inner `None` if no zone is written.
@@ -465,9 +389,7 @@ impl Digits<'_> {
             b"Z" | b"z" | b"UTC" | b"GMT" => Some(Some(0)),
             [sign @ (b'+' | b'-'), rest @ ..] => {
                 let (hours, minutes) = match rest {
-                    [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => {
-                        (number_of(&[*h1, *h2])?, number_of(&[*m1, *m2])?)
-                    }
+                    [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => (number_of(&[*h1, *h2])?, number_of(&[*m1, *m2])?),
                     [h1, h2] => (number_of(&[*h1, *h2])?, 0),
                     _ => return None,
                 };
@@ -517,23 +439,15 @@ impl StoreClock {
     /// Whether the offset is the same at both ends of the hour.
     fn steady_within(&self, wall: jiff::civil::DateTime, offset: i64) -> bool {
         let start = wall.with().minute(0).second(0).subsec_nanosecond(0).build();
-        let end = wall
-            .with()
-            .minute(59)
-            .second(59)
-            .subsec_nanosecond(999_999_999)
-            .build();
+        let end = wall.with().minute(59).second(59).subsec_nanosecond(999_999_999).build();
         [start, end].into_iter().all(|edge| {
             edge.is_ok_and(|edge| {
                 let there = self.zone.to_ambiguous_timestamp(edge);
-                let local = TimeZone::UTC
-                    .to_ambiguous_timestamp(edge)
-                    .compatible()
-                    .map(|t| t.as_microsecond());
+                let local = TimeZone::UTC.to_ambiguous_timestamp(edge).compatible().map(|t| t.as_microsecond());
                 !there.is_ambiguous()
-                    && there.compatible().is_ok_and(|utc| {
-                        local.is_ok_and(|local| local - utc.as_microsecond() == offset)
-                    })
+                    && there
+                        .compatible()
+                        .is_ok_and(|utc| local.is_ok_and(|local| local - utc.as_microsecond() == offset))
             })
         })
     }
@@ -581,9 +495,8 @@ mod tests {
     #[test]
     fn times_are_read_on_the_clock_of_the_store() {
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
-        let at = |text: &str, order| {
-            moment(text, order).map(|m| StoreClock::new(berlin.clone()).utc(m).unwrap().0 / SECOND)
-        };
+        let at =
+            |text: &str, order| moment(text, order).map(|m| StoreClock::new(berlin.clone()).utc(m).unwrap().0 / SECOND);
         let noon = 1_795_431_600; // 2026-11-23T11:00:00Z
         assert_eq!(at("2026-11-23T12:00:00", None), Ok(noon));
         assert_eq!(at("2026-11-23 12:00", None), Ok(noon));
@@ -596,27 +509,19 @@ mod tests {
         assert_eq!(at("1795431600", None), Ok(noon));
         assert_eq!(at("1795431600000", None), Ok(noon));
         assert_eq!(at("3/4/2026", None), Err(TimeFault::NeedsOrder(3, 4)));
-        assert_eq!(
-            at("31/02/2026", Some(DayOrder::Dmy)),
-            Err(TimeFault::Unreadable)
-        );
+        assert_eq!(at("31/02/2026", Some(DayOrder::Dmy)), Err(TimeFault::Unreadable));
     }
 
     #[test]
     fn the_hours_around_a_clock_change_are_not_mixed_up() {
         let mut clock = StoreClock::new(TimeZone::get("Europe/Berlin").unwrap());
         let mut at = |text: &str| clock.utc(moment(text, None).unwrap()).unwrap().0 / SECOND;
-        assert_eq!(
-            at("2026-10-25T03:30:00") - at("2026-10-25T01:30:00"),
-            3 * 3600
-        );
+        assert_eq!(at("2026-10-25T03:30:00") - at("2026-10-25T01:30:00"), 3 * 3600);
         assert_eq!(at("2026-03-29T03:30:00") - at("2026-03-29T01:30:00"), 3600);
     }
 
     fn check(text: &str, sign: Option<DecimalSign>, expected: Result<&str, bool>) {
-        let read = quantity(text, sign)
-            .map(|q| q.to_string())
-            .map_err(|fault| fault == NumberFault::Ambiguous);
+        let read = quantity(text, sign).map(|q| q.to_string()).map_err(|fault| fault == NumberFault::Ambiguous);
         assert_eq!(read, expected.map(str::to_owned), "{text}");
     }
 }

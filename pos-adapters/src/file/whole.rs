@@ -67,11 +67,7 @@ impl Wholes {
         waiting.saturating_add(self.running.as_ref().map_or(0, |run| run.unread()))
     }
 
-    pub(super) fn poll(
-        &mut self,
-        changed: &[PathBuf],
-        now: Timestamp,
-    ) -> Result<Poll, SourceError> {
+    pub(super) fn poll(&mut self, changed: &[PathBuf], now: Timestamp) -> Result<Poll, SourceError> {
         if self.running.is_none() && (!changed.is_empty() || !self.following) {
             self.look(changed, now)?;
         }
@@ -82,12 +78,7 @@ impl Wholes {
             match self.step(now) {
                 Ok(Some(part)) => {
                     any = true;
-                    records += part
-                        .transactions
-                        .iter()
-                        .map(|t| t.lines.len().max(1))
-                        .sum::<usize>()
-                        .max(1);
+                    records += part.transactions.iter().map(|t| t.lines.len().max(1)).sum::<usize>().max(1);
                     merge(&mut chunk, part);
                 }
                 Ok(None) => {}
@@ -96,11 +87,7 @@ impl Wholes {
                 }
             }
             let full = records >= RECORDS_MAX || chunk.bytes >= super::journal::to_u64(BLOCK_BYTES);
-            if any
-                && (full
-                    || chunk.coverage.is_some()
-                    || self.plan.pattern != Pattern::PerTransaction)
-            {
+            if any && (full || chunk.coverage.is_some() || self.plan.pattern != Pattern::PerTransaction) {
                 break;
             }
         }
@@ -113,17 +100,8 @@ impl Wholes {
         if let Some(error) = failed {
             return Err(error);
         }
-        let soon = self
-            .plan
-            .scan
-            .min(self.plan.settle.max(super::reader::AGAIN_MIN));
-        Ok(Poll::Quiet {
-            again_in: if self.settling.is_empty() {
-                self.plan.scan
-            } else {
-                soon
-            },
-        })
+        let soon = self.plan.scan.min(self.plan.settle.max(super::reader::AGAIN_MIN));
+        Ok(Poll::Quiet { again_in: if self.settling.is_empty() { self.plan.scan } else { soon } })
     }
 
     /// Finds changed files: among the named ones, or in the folders.
@@ -132,22 +110,15 @@ impl Wholes {
         let plain = |path: &PathBuf| {
             !path.is_dir()
                 && (scan::is_wanted(&self.plan.path, path)
-                    || path
-                        .file_name()
-                        .is_some_and(|name| glob::is_temporary(&name.to_string_lossy())))
+                    || path.file_name().is_some_and(|name| glob::is_temporary(&name.to_string_lossy())))
         };
         let named = !changed.is_empty() && changed.iter().all(plain);
         if named {
-            let wanted = changed
-                .iter()
-                .filter(|path| scan::is_wanted(&self.plan.path, path));
+            let wanted = changed.iter().filter(|path| scan::is_wanted(&self.plan.path, path));
             // New files that come all the time must not keep those that have settled from being read.
             let settling = self.settling.keys().filter(|path| !changed.contains(path));
             found.extend(wanted.chain(settling).filter_map(|path| {
-                std::fs::metadata(path)
-                    .ok()
-                    .filter(std::fs::Metadata::is_file)
-                    .map(|m| (path.clone(), Stat::of(&m)))
+                std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|m| (path.clone(), Stat::of(&m)))
             }));
         } else {
             let listed = scan::list(&self.plan.name, &self.plan.path, &[])?;
@@ -167,8 +138,7 @@ impl Wholes {
                 Some((before, since)) if *before == stat => {
                     let quiet = now.since(*since);
                     if quiet >= self.plan.settle
-                        || (quiet >= self.plan.settle / WELL_ENDED_SHARE
-                            && super::run::ends_well(&path, &self.plan))
+                        || (quiet >= self.plan.settle / WELL_ENDED_SHARE && super::run::ends_well(&path, &self.plan))
                     {
                         self.settling.remove(&path);
                         self.queue.push_back((path, stat));
@@ -188,8 +158,7 @@ impl Wholes {
         if !self.known.values().any(old) {
             return;
         }
-        let present: std::collections::HashSet<String> =
-            found.iter().map(|(path, _)| item_of(path)).collect();
+        let present: std::collections::HashSet<String> = found.iter().map(|(path, _)| item_of(path)).collect();
         let gone: Vec<String> = self
             .known
             .iter()
@@ -243,21 +212,15 @@ impl Wholes {
             Ok(Progress::Last(mut chunk, mut state)) => {
                 let item = item_of(&path);
                 state.seen_day = today;
-                chunk.cursors.push(CursorUpdate {
-                    item: item.clone(),
-                    state: Some(State::Whole(state.clone()).write()),
-                });
+                chunk
+                    .cursors
+                    .push(CursorUpdate { item: item.clone(), state: Some(State::Whole(state.clone()).write()) });
                 self.known.insert(item, state);
                 Ok(Some(chunk))
             }
             // Written to while it was read: once it is quiet, it is read again from its start.
             Ok(Progress::Changed) => Ok(None),
-            Err(cause) => Err(SourceError::reading(
-                &self.plan.name,
-                path,
-                run.offset(),
-                cause,
-            )),
+            Err(cause) => Err(SourceError::reading(&self.plan.name, path, run.offset(), cause)),
         }
     }
 }
@@ -265,8 +228,7 @@ impl Wholes {
 fn merge(into: &mut Chunk, part: Chunk) {
     into.transactions.extend(part.transactions);
     into.quarantined.extend(part.quarantined);
-    let mut ignored: BTreeMap<String, u64> =
-        std::mem::take(&mut into.ignored).into_iter().collect();
+    let mut ignored: BTreeMap<String, u64> = std::mem::take(&mut into.ignored).into_iter().collect();
     for (rule, count) in part.ignored {
         let sum = ignored.entry(rule).or_default();
         *sum = sum.saturating_add(count);

@@ -87,10 +87,7 @@ fn a_copied_and_truncated_journal_is_not_read_again() {
     std::fs::copy(bench.path("sales.csv"), bench.path("sales-old.csv")).unwrap();
     bench.write("sales.csv", "");
     bench.drain();
-    assert_eq!(
-        (bench.summary().as_str(), bench.lines_read),
-        ("T1: A -2; T2: B -1, C -1", 1)
-    );
+    assert_eq!((bench.summary().as_str(), bench.lines_read), ("T1: A -2; T2: B -1, C -1", 1));
     bench.append("sales.csv", format!("{HEAD}T3,A,1\n"));
     bench.drain();
     assert_eq!(bench.summary(), "T1: A -2; T2: B -1, C -1; T3: A -1");
@@ -195,10 +192,7 @@ fn a_file_gone_for_more_than_400_days_is_forgotten() {
 
 #[test]
 fn a_quoted_field_with_line_breaks_waits_for_its_end() {
-    let mut bench = Bench::new(
-        "s.csv",
-        r#""columns": {"transaction": "t", "sku": "sku", "quantity": "qty"}"#,
-    );
+    let mut bench = Bench::new("s.csv", r#""columns": {"transaction": "t", "sku": "sku", "quantity": "qty"}"#);
     bench.write("s.csv", "t,sku,qty,note\nT1,A,2,\"first\nsecond");
     bench.settle();
     assert_eq!(bench.summary(), "");
@@ -211,10 +205,7 @@ fn a_quoted_field_with_line_breaks_waits_for_its_end() {
 #[test]
 fn a_stray_quote_costs_its_own_line_only() {
     let mut bench = Bench::plain("s.csv");
-    bench.write(
-        "s.csv",
-        "t,sku,qty,note\nT1,A,2,\"oops\nT2,A,1,x\nT3,A,1,y\n",
-    );
+    bench.write("s.csv", "t,sku,qty,note\nT1,A,2,\"oops\nT2,A,1,x\nT3,A,1,y\n");
     bench.settle();
     assert_eq!(bench.summary(), "T2: A -1; T3: A -1");
     assert_eq!(bench.quarantined.len(), 1);
@@ -239,10 +230,7 @@ fn zero_bytes_at_the_end_are_not_yet_written() {
 #[test]
 fn a_hole_of_zero_bytes_with_lines_after_it_is_set_aside() {
     let mut bench = Bench::plain("s.csv");
-    bench.write(
-        "s.csv",
-        [HEAD.as_bytes(), b"T1,A,2\nT2,A", &[0; 300], b"\nT3,A,1\n"].concat(),
-    );
+    bench.write("s.csv", [HEAD.as_bytes(), b"T1,A,2\nT2,A", &[0; 300], b"\nT3,A,1\n"].concat());
     bench.settle();
     assert_eq!(bench.summary(), "T1: A -2; T3: A -1");
     assert!(bench.reasons()[0].contains("zero bytes"));
@@ -261,29 +249,24 @@ fn json_lines_are_read_with_numbers_as_written() {
         ),
     );
     bench.settle();
-    assert_eq!(
-        bench.summary(),
-        "9007199254740993: AB -1.25; T2: 10 -0.3; T4: A -1"
-    );
+    assert_eq!(bench.summary(), "9007199254740993: AB -1.25; T2: 10 -0.3; T4: A -1");
     assert!(bench.reasons()[0].contains("twice"));
 }
 
 #[test]
 fn a_json_line_with_its_lines_is_a_whole_ticket() {
     let columns = r#""columns": {"transaction": "id", "items": "lines", "sku": "article.sku", "quantity": "n", "status": "state"}"#;
-    let mut bench = Bench::new(
+    let mut bench =
+        Bench::new("s.jsonl", &format!(r#""format": "jsonl", "status": {{"cancelled": ["void"]}}, {columns}"#));
+    bench.write(
         "s.jsonl",
-        &format!(r#""format": "jsonl", "status": {{"cancelled": ["void"]}}, {columns}"#),
+        "{\"id\":1,\"lines\":[{\"article\":{\"sku\":\"A\"},\"n\":2},{\"article\":{\"sku\":\"B\"},\"n\":1}]}\n",
     );
-    bench.write("s.jsonl", "{\"id\":1,\"lines\":[{\"article\":{\"sku\":\"A\"},\"n\":2},{\"article\":{\"sku\":\"B\"},\"n\":1}]}\n");
     bench.drain();
     assert_eq!(bench.summary(), "1: A -2, B -1");
     bench.append("s.jsonl", "{\"id\":1,\"state\":\"VOID\",\"lines\":[]}\n");
     bench.drain();
-    assert_eq!(
-        bench.tickets["1"].status,
-        sync_core::model::TransactionStatus::Cancelled
-    );
+    assert_eq!(bench.tickets["1"].status, sync_core::model::TransactionStatus::Cancelled);
 }
 
 #[test]
@@ -298,9 +281,7 @@ fn a_missing_folder_is_an_error_that_says_so() {
 #[test]
 fn a_ticket_is_split_only_at_the_end_of_the_file() {
     let mut bench = Bench::plain("s.csv");
-    let rows: String = (0..20_000)
-        .map(|n| format!("T{},A{},1\n", n / 5, n % 5))
-        .collect();
+    let rows: String = (0..20_000).map(|n| format!("T{},A{},1\n", n / 5, n % 5)).collect();
     bench.write("s.csv", format!("{HEAD}{rows}"));
     bench.drain();
     assert_eq!((bench.tickets.len(), bench.lines_read), (4000, 20_000));
@@ -312,10 +293,7 @@ fn a_restart_after_an_unstored_chunk_reads_it_again() {
     use pos_adapters::{Poll, PosSource};
     let mut bench = Bench::plain("s.csv");
     bench.write("s.csv", format!("{HEAD}T1,A,1\n"));
-    assert!(matches!(
-        bench.source.poll(&[], bench.now),
-        Ok(Poll::Chunk(_))
-    ));
+    assert!(matches!(bench.source.poll(&[], bench.now), Ok(Poll::Chunk(_))));
     bench.source.resume(Vec::new());
     bench.drain();
     assert_eq!(bench.summary(), "T1: A -1");
@@ -329,12 +307,7 @@ fn a_journal_rewritten_with_the_same_number_of_bytes_is_noticed() {
     bench.write("sales.csv", format!("{HEAD}T1,A,3\n"));
     // The file system's clock may be too coarse to tell two quick writes apart.
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
-    std::fs::File::options()
-        .write(true)
-        .open(bench.path("sales.csv"))
-        .unwrap()
-        .set_modified(later)
-        .unwrap();
+    std::fs::File::options().write(true).open(bench.path("sales.csv")).unwrap().set_modified(later).unwrap();
     bench.drain();
     assert_eq!(bench.summary(), "T1: A -3");
 }

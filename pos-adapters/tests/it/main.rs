@@ -1,10 +1,6 @@
 //! File sources on real files in a temporary folder; the caller's clock is a number.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a failing step of a test should stop it"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failing step of a test should stop it")]
 
 mod chunking;
 mod export;

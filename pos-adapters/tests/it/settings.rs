@@ -32,9 +32,7 @@ fn all_faults_are_told_at_once_with_their_keys() {
 
 #[test]
 fn unknown_keys_are_refused_and_the_least_is_a_name_and_a_path() {
-    assert!(
-        serde_json::from_str::<FileSettings>(r#"{"name": "a", "path": "b", "colour": 1}"#).is_err()
-    );
+    assert!(serde_json::from_str::<FileSettings>(r#"{"name": "a", "path": "b", "colour": 1}"#).is_err());
     let least: FileSettings = serde_json::from_str(r#"{"name": "a", "path": "b.csv"}"#).unwrap();
     assert!(FileSource::new(least, TimeZone::UTC).is_ok());
 }
@@ -42,12 +40,6 @@ fn unknown_keys_are_refused_and_the_least_is_a_name_and_a_path() {
 #[test]
 fn every_key_is_described_in_the_schema() {
     let schema = schemars::schema_for!(FileSettings);
-    let keys = schema
-        .get("properties")
-        .and_then(|p| p.as_object())
-        .unwrap();
-    assert!(
-        keys.values().all(|key| key.get("description").is_some()),
-        "{keys:?}"
-    );
+    let keys = schema.get("properties").and_then(|p| p.as_object()).unwrap();
+    assert!(keys.values().all(|key| key.get("description").is_some()), "{keys:?}");
 }

@@ -11,8 +11,7 @@ use pos_adapters::{Chunk, Coverage, Poll, PosSource, Quarantined, SourceError};
 use sync_core::model::{Extent, Timestamp, Transaction, TransactionStatus};
 
 /// Columns `t`, `sku`, `qty`; JSON settings are easier to vary than TOML.
-pub(crate) const PLAIN: &str =
-    r#""columns": {"transaction": "t", "sku": "sku", "quantity": "qty"}"#;
+pub(crate) const PLAIN: &str = r#""columns": {"transaction": "t", "sku": "sku", "quantity": "qty"}"#;
 
 pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
@@ -41,10 +40,7 @@ impl Bench {
     pub(crate) fn new(path: &str, rest: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let full = folder.path().join(path);
-        let settings = format!(
-            r#"{{"name": "till", "kind": "file", "path": {:?}, {rest}}}"#,
-            full.to_str().unwrap()
-        );
+        let settings = format!(r#"{{"name": "till", "kind": "file", "path": {:?}, {rest}}}"#, full.to_str().unwrap());
         let source = open(&settings);
         Self {
             folder,
@@ -90,8 +86,7 @@ impl Bench {
     /// As after a crash or restart: only the stored cursors are left.
     pub(crate) fn restart(&mut self) {
         self.source = open(&self.settings);
-        self.source
-            .resume(self.cursors.clone().into_iter().collect());
+        self.source.resume(self.cursors.clone().into_iter().collect());
     }
 
     pub(crate) fn wait(&mut self, seconds: i64) {
@@ -150,23 +145,16 @@ impl Bench {
         });
         let segment = read.segment.as_str().to_owned();
         let key = read.key.as_str().to_owned();
-        self.sold_at
-            .insert(key.clone(), read.sold_at.map(|at| at.0 / 1_000_000));
-        let known = self
-            .tickets
-            .get_mut(&key)
-            .filter(|known| read.extent == Extent::Extends && known.segment == segment);
+        self.sold_at.insert(key.clone(), read.sold_at.map(|at| at.0 / 1_000_000));
+        let known =
+            self.tickets.get_mut(&key).filter(|known| read.extent == Extent::Extends && known.segment == segment);
         match known {
             Some(known) => {
                 known.lines.extend(lines);
                 known.status = read.status;
             }
             None => {
-                let ticket = Ticket {
-                    segment,
-                    status: read.status,
-                    lines: lines.collect(),
-                };
+                let ticket = Ticket { segment, status: read.status, lines: lines.collect() };
                 self.tickets.insert(key, ticket);
             }
         }

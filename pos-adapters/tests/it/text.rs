@@ -18,11 +18,7 @@ fn byte_order_marks_carriage_returns_and_end_marks_are_no_data() {
         "t\tsku\tqty\nT1\tA\t2\n",
     ] {
         let bench = read(content, "");
-        assert_eq!(
-            (bench.summary().as_str(), bench.quarantined.len()),
-            ("T1: A -2", 0),
-            "{content:?}"
-        );
+        assert_eq!((bench.summary().as_str(), bench.quarantined.len()), ("T1: A -2", 0), "{content:?}");
     }
 }
 
@@ -59,30 +55,18 @@ fn legacy_pages_are_read_as_configured_and_as_windows_text_by_default() {
 
 #[test]
 fn damaged_article_numbers_are_set_aside_and_damaged_names_are_not() {
-    let bench = read(
-        b"t,sku,qty,name\nT1,A,1,caf\xc3\xa9\nT2,\xff\xff,1,x\nT3,B,1,\xff\n",
-        "",
-    );
+    let bench = read(b"t,sku,qty,name\nT1,A,1,caf\xc3\xa9\nT2,\xff\xff,1,x\nT3,B,1,\xff\n", "");
     assert_eq!(bench.summary(), "T1: A -1; T3: B -1");
     assert!(bench.reasons()[0].contains("damaged"));
 }
 
 #[test]
 fn preamble_total_and_blank_rows_and_repeated_headers_are_left_out_by_name() {
-    let bench = read(
-        "Daily sales,,\n23.11.2026\n\nt,sku,qty,,\nT1,A,2,,\n,,,,\nt,sku,qty,,\nT2,A,1,,\nTotal,,3,,\n",
-        "",
-    );
+    let bench =
+        read("Daily sales,,\n23.11.2026\n\nt,sku,qty,,\nT1,A,2,,\n,,,,\nt,sku,qty,,\nT2,A,1,,\nTotal,,3,,\n", "");
     assert_eq!(bench.summary(), "T1: A -2; T2: A -1");
-    let ignored: Vec<_> = bench
-        .ignored
-        .iter()
-        .map(|(rule, count)| (rule.as_str(), *count))
-        .collect();
-    assert_eq!(
-        ignored,
-        [("blank", 1), ("repeated-header", 1), ("total-row", 1)]
-    );
+    let ignored: Vec<_> = bench.ignored.iter().map(|(rule, count)| (rule.as_str(), *count)).collect();
+    assert_eq!(ignored, [("blank", 1), ("repeated-header", 1), ("total-row", 1)]);
     assert!(bench.quarantined.is_empty());
 }
 
@@ -96,11 +80,7 @@ fn columns_are_bound_by_name_even_when_they_move_within_a_file() {
 fn a_renamed_column_refuses_the_file_once_and_says_which() {
     let mut bench = read("t,article,qty\nT1,A,2\n", "");
     assert_eq!((bench.summary().as_str(), bench.quarantined.len()), ("", 1));
-    assert!(
-        bench.reasons()[0].contains("`sku` is missing"),
-        "{:?}",
-        bench.reasons()
-    );
+    assert!(bench.reasons()[0].contains("`sku` is missing"), "{:?}", bench.reasons());
     bench.settle();
     bench.restart();
     bench.settle();
@@ -112,10 +92,7 @@ fn a_renamed_column_refuses_the_file_once_and_says_which() {
 
 #[test]
 fn a_header_that_stops_fitting_in_the_middle_sets_the_rest_aside() {
-    let bench = read(
-        "t,sku,qty,name\nT1,A,2,x\nt,article,qty,name\nT2,B,1,y\n",
-        "",
-    );
+    let bench = read("t,sku,qty,name\nT1,A,2,x\nt,article,qty,name\nT2,B,1,y\n", "");
     assert_eq!(bench.summary(), "T1: A -2");
     assert_eq!(bench.quarantined.len(), 2);
 }
@@ -133,45 +110,25 @@ fn foreign_files_saved_as_csv_are_refused_once() {
     ] {
         let mut bench = read(content, "");
         bench.settle();
-        assert_eq!(
-            (bench.quarantined.len(), bench.tickets.len()),
-            (1, 0),
-            "{:?}",
-            bench.reasons()
-        );
+        assert_eq!((bench.quarantined.len(), bench.tickets.len()), (1, 0), "{:?}", bench.reasons());
     }
 }
 
 #[test]
 fn spreadsheet_damage_is_unwrapped_or_set_aside_but_never_repaired() {
-    let bench = read(
-        "t,sku,qty\nT1,\"=\"\"00123\"\"\",1\nT2,'00123,1\nT3,=\"007\",1\nT4,1.23E+12,1\n",
-        "",
-    );
+    let bench = read("t,sku,qty\nT1,\"=\"\"00123\"\"\",1\nT2,'00123,1\nT3,=\"007\",1\nT4,1.23E+12,1\n", "");
     assert_eq!(bench.summary(), "T1: 00123 -1; T2: 00123 -1; T3: 007 -1");
     assert!(bench.reasons()[0].contains("rounded by a spreadsheet"));
 }
 
 #[test]
 fn the_decimal_sign_is_decided_per_file() {
-    let comma = read(
-        "t;sku;qty;price\nT1;A;1,250;9,99\nT2;A;1.000;9,99\nT3;A;(2,5);1\nT4;A;2,5-;1\n",
-        "",
-    );
-    assert_eq!(
-        comma.summary(),
-        "T1: A -1.25; T2: A -1000; T3: A 2.5; T4: A 2.5"
-    );
-    let point = read(
-        "t,sku,qty,price\nT1,A,\"1,250\",9.99\nT2,A,1.000,9.99\n",
-        "",
-    );
+    let comma = read("t;sku;qty;price\nT1;A;1,250;9,99\nT2;A;1.000;9,99\nT3;A;(2,5);1\nT4;A;2,5-;1\n", "");
+    assert_eq!(comma.summary(), "T1: A -1.25; T2: A -1000; T3: A 2.5; T4: A 2.5");
+    let point = read("t,sku,qty,price\nT1,A,\"1,250\",9.99\nT2,A,1.000,9.99\n", "");
     assert_eq!(point.summary(), "T1: A -1250; T2: A -1");
     let unclear = read("t,sku,qty\nT1,A,\"1,250\"\nT2,A,1\n", "");
-    assert_eq!(
-        (unclear.summary().as_str(), unclear.quarantined.len()),
-        ("T2: A -1", 1)
-    );
+    assert_eq!((unclear.summary().as_str(), unclear.quarantined.len()), ("T2: A -1", 1));
     let told = read("t,sku,qty\nT1,A,\"1,250\"\n", r#", "decimal": ",""#);
     assert_eq!(told.summary(), "T1: A -1.25");
 }
@@ -179,33 +136,22 @@ fn the_decimal_sign_is_decided_per_file() {
 #[test]
 fn the_order_of_dates_is_decided_per_file() {
     let dated = |rows: &str, rest: &str| {
-        let columns =
-            r#""columns": {"transaction": "t", "sku": "sku", "quantity": "qty", "sold_at": "at"}"#;
+        let columns = r#""columns": {"transaction": "t", "sku": "sku", "quantity": "qty", "sold_at": "at"}"#;
         let mut bench = Bench::new("s.csv", &format!("{columns}{rest}"));
         bench.write("s.csv", format!("t,sku,qty,at\n{rows}"));
         bench.drain();
         bench.sold_at.values().copied().collect::<Vec<_>>()
     };
     let (april_3, march_4) = (1_775_214_000, 1_772_622_000);
-    assert_eq!(
-        dated("T1,A,1,03/04/2026 13:00\nT2,A,1,23/04/2026 13:00\n", "")[0],
-        Some(april_3)
-    );
-    assert_eq!(
-        dated("T1,A,1,03/04/2026 12:00\nT2,A,1,03/24/2026 12:00\n", "")[0],
-        Some(march_4)
-    );
+    assert_eq!(dated("T1,A,1,03/04/2026 13:00\nT2,A,1,23/04/2026 13:00\n", "")[0], Some(april_3));
+    assert_eq!(dated("T1,A,1,03/04/2026 12:00\nT2,A,1,03/24/2026 12:00\n", "")[0], Some(march_4));
     assert_eq!(dated("T1,A,1,03/04/2026 12:00\n", ""), [None]);
-    assert_eq!(
-        dated("T1,A,1,03/04/2026 13:00\n", r#", "date_order": "dmy""#),
-        [Some(april_3)]
-    );
+    assert_eq!(dated("T1,A,1,03/04/2026 13:00\n", r#", "date_order": "dmy""#), [Some(april_3)]);
 }
 
 #[test]
 fn a_file_without_header_is_mapped_by_number() {
-    let rest =
-        r#""header": false, "columns": {"transaction": ["1", "2"], "sku": "3", "quantity": "4"}"#;
+    let rest = r#""header": false, "columns": {"transaction": ["1", "2"], "sku": "3", "quantity": "4"}"#;
     let mut bench = Bench::new("s.csv", rest);
     bench.write("s.csv", "R1;T1;A;2\nR2;T1;A;1\n");
     bench.drain();
@@ -215,7 +161,5 @@ fn a_file_without_header_is_mapped_by_number() {
 #[test]
 fn names_of_customers_are_not_kept_in_what_is_set_aside() {
     let bench = read("t,sku,qty,Customer name\nT1,,2,Jo Doe\n", "");
-    assert!(
-        !bench.quarantined[0].raw.contains("Jo") && bench.quarantined[0].raw.starts_with("T1,")
-    );
+    assert!(!bench.quarantined[0].raw.contains("Jo") && bench.quarantined[0].raw.starts_with("T1,"));
 }

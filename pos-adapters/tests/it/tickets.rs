@@ -25,15 +25,9 @@ fn every_new_file_is_read_once() {
 fn a_file_delivered_again_with_other_content_replaces_its_ticket() {
     let mut bench = Bench::new("out/*.json", TICKETS);
     std::fs::create_dir(bench.path("out")).unwrap();
-    bench.write(
-        "out/1.json",
-        "{\"id\":1,\"lines\":[{\"sku\":\"A\",\"n\":2}]}",
-    );
+    bench.write("out/1.json", "{\"id\":1,\"lines\":[{\"sku\":\"A\",\"n\":2}]}");
     bench.settle();
-    bench.write(
-        "out/1.json",
-        "{\"id\":1,\"lines\":[{\"sku\":\"A\",\"n\":12}]}",
-    );
+    bench.write("out/1.json", "{\"id\":1,\"lines\":[{\"sku\":\"A\",\"n\":12}]}");
     bench.settle();
     assert_eq!(bench.summary(), "1: A -12");
 }
@@ -45,15 +39,9 @@ fn a_half_delivered_file_waits_or_is_held() {
     bench.write("out/1.json", "{\"id\":1,\"lines\":[{\"sk");
     bench.drain();
     bench.wait(1);
-    bench.write(
-        "out/1.json",
-        "{\"id\":1,\"lines\":[{\"sku\":\"A\",\"n\":2}]}",
-    );
+    bench.write("out/1.json", "{\"id\":1,\"lines\":[{\"sku\":\"A\",\"n\":2}]}");
     bench.settle();
-    assert_eq!(
-        (bench.summary().as_str(), bench.quarantined.len()),
-        ("1: A -2", 0)
-    );
+    assert_eq!((bench.summary().as_str(), bench.quarantined.len()), ("1: A -2", 0));
 }
 
 #[test]

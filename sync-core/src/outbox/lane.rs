@@ -181,7 +181,15 @@ impl LiveBatch {
     /// As frozen or as read from the database.
     #[must_use]
     pub fn new(items: Vec<BatchItem>, stage: Stage) -> Self {
-        Self { items, stage, first_sent: None, maybe_applied: false, attempts: 0, busy: false, not_before: Timestamp(0) }
+        Self {
+            items,
+            stage,
+            first_sent: None,
+            maybe_applied: false,
+            attempts: 0,
+            busy: false,
+            not_before: Timestamp(0),
+        }
     }
 }
 
@@ -548,11 +556,14 @@ impl Lane {
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Timestamp, &'static str)> {
         let not_before = match &self.condition {
-            Condition::Paused { probe_at, .. } => return (!self.probing).then_some((*probe_at, "probe of a paused lane")),
+            Condition::Paused { probe_at, .. } => {
+                return (!self.probing).then_some((*probe_at, "probe of a paused lane"));
+            }
             Condition::BackingOff { until, .. } => *until,
             Condition::Open => Timestamp(0),
         };
-        let resend = self.batches.values().filter(|batch| !batch.busy).map(|batch| (batch.not_before, "retry of a batch")).min();
+        let resend =
+            self.batches.values().filter(|batch| !batch.busy).map(|batch| (batch.not_before, "retry of a batch")).min();
         let look_up = self.next_look_up().map(|at| (at, "look-up of an unknown SKU"));
         let backing_off = matches!(self.condition, Condition::BackingOff { .. });
         let room = backing_off && !self.ready.is_empty() && self.batches.len() < self.limits.in_flight_max;

@@ -60,17 +60,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let shop = if arguments.no_shop {
-        None
-    } else {
-        Some(StandInShop::start(shop_settings(&arguments)).await?)
-    };
+    let shop = if arguments.no_shop { None } else { Some(StandInShop::start(shop_settings(&arguments)).await?) };
     if let Some(shop) = &shop {
         for number in 0..arguments.skus {
-            shop.add_item(NewItem::stocked(
-                &format!("SKU-{number:05}"),
-                arguments.stock,
-            ));
+            shop.add_item(NewItem::stocked(&format!("SKU-{number:05}"), arguments.stock));
         }
     }
     let door = match arguments.door_port {
@@ -118,11 +111,7 @@ fn door_settings(arguments: &Arguments, port: u16) -> DoorSettings {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the addresses are this program's output"
-)]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the addresses are this program's output")]
 fn announce(shop: Option<&StandInShop>, door: Option<&StandInDoor>) {
     if shop.is_some_and(|shop| !shop.validates()) {
         eprintln!(
@@ -150,7 +139,5 @@ async fn told_to_stop() -> anyhow::Result<()> {
 
 #[cfg(not(unix))]
 async fn told_to_stop() -> anyhow::Result<()> {
-    tokio::signal::ctrl_c()
-        .await
-        .context("cannot listen for Ctrl-C")
+    tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")
 }

@@ -34,17 +34,8 @@ pub(crate) async fn changes(
         memory.stats.requests
     };
     let fault = locked(&door.faults).strike(On::Write);
-    let incoming = Incoming {
-        request,
-        kind: On::Write,
-        headers,
-        body,
-        holds_key: false,
-        forced_code: None,
-    };
-    answer(&door, &connection, fault, incoming)
-        .await
-        .into_response()
+    let incoming = Incoming { request, kind: On::Write, headers, body, holds_key: false, forced_code: None };
+    answer(&door, &connection, fault, incoming).await.into_response()
 }
 
 /// `GET` and `HEAD /changes`: somebody looks whether the door is there.
@@ -66,25 +57,16 @@ impl Desk for Door {
     fn take_key(&self, incoming: &Incoming) {
         let mut memory = locked(&self.memory);
         let key = header(incoming, "idempotency-key").to_owned();
-        let known = Known {
-            body: hash_of(&incoming.body),
-            first_us: memory.now_us(),
-            state: KeyState::Working,
-        };
+        let known = Known { body: hash_of(&incoming.body), first_us: memory.now_us(), state: KeyState::Working };
         memory.keys.entry(key).or_insert(known);
     }
 
     fn throttled(&self) -> Reply {
-        Reply {
-            retry_after_s: Some(1),
-            ..Reply::json(429, self.refusal(429))
-        }
+        Reply { retry_after_s: Some(1), ..Reply::json(429, self.refusal(429)) }
     }
 
     fn refusal(&self, status: u16) -> Bytes {
-        json!({"error": format!("status {status} on purpose")})
-            .to_string()
-            .into()
+        json!({"error": format!("status {status} on purpose")}).to_string().into()
     }
 }
 
@@ -104,20 +86,14 @@ impl Memory {
         }
         let (body, now_us) = (hash_of(&incoming.body), self.now_us());
         let window_us = i64::try_from(self.settings.key_window.as_micros()).unwrap_or(i64::MAX);
-        let known = self
-            .keys
-            .get(key)
-            .filter(|known| now_us.saturating_sub(known.first_us) < window_us);
+        let known = self.keys.get(key).filter(|known| now_us.saturating_sub(known.first_us) < window_us);
         if let Some(known) = known {
             if known.body != body {
                 return self.invalid(422, "this Idempotency-Key was used with other bytes");
             }
             match known.state {
                 KeyState::Working if !incoming.holds_key => {
-                    return Reply::json(
-                        409,
-                        r#"{"error":"this Idempotency-Key is being worked on"}"#,
-                    );
+                    return Reply::json(409, r#"{"error":"this Idempotency-Key is being worked on"}"#);
                 }
                 KeyState::Working => {}
                 KeyState::Done => {
@@ -142,14 +118,7 @@ impl Memory {
             return Reply::json(422, json!({"refused": refused}).to_string());
         }
         self.apply(key, &batch, incoming.request);
-        self.keys.insert(
-            key.to_owned(),
-            Known {
-                body,
-                first_us: now_us,
-                state: KeyState::Done,
-            },
-        );
+        self.keys.insert(key.to_owned(), Known { body, first_us: now_us, state: KeyState::Done });
         Reply::json(200, "{}")
     }
 
@@ -178,23 +147,12 @@ impl Memory {
         }
         self.stats.applied_batches += 1;
         self.stats.applied_changes += u64::try_from(lines.len()).unwrap_or(u64::MAX);
-        self.journal.record(
-            Origin {
-                request,
-                key: Some(key),
-                reference: None,
-            },
-            lines,
-        );
+        self.journal.record(Origin { request, key: Some(key), reference: None }, lines);
     }
 }
 
 fn header<'a>(incoming: &'a Incoming, name: &str) -> &'a str {
-    incoming
-        .headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    incoming.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn hash_of(body: &[u8]) -> u64 {
@@ -208,22 +166,13 @@ fn signed(memory: &Memory, incoming: &Incoming) -> Result<(), String> {
     let Some(secret) = &memory.secret else {
         return Ok(());
     };
-    let (id, timestamp) = (
-        header(incoming, "webhook-id"),
-        header(incoming, "webhook-timestamp"),
-    );
+    let (id, timestamp) = (header(incoming, "webhook-id"), header(incoming, "webhook-timestamp"));
     if id.is_empty() || id != header(incoming, "idempotency-key") {
         return Err("webhook-id must be the Idempotency-Key".to_owned());
     }
-    let seconds: i64 = timestamp
-        .parse()
-        .map_err(|_| "webhook-timestamp is not a number of seconds".to_owned())?;
+    let seconds: i64 = timestamp.parse().map_err(|_| "webhook-timestamp is not a number of seconds".to_owned())?;
     let apart = (Moment::now().wall_us / 1_000_000).abs_diff(seconds);
-    if memory
-        .settings
-        .clock_slack
-        .is_some_and(|slack| apart > slack.as_secs())
-    {
+    if memory.settings.clock_slack.is_some_and(|slack| apart > slack.as_secs()) {
         return Err(format!("webhook-timestamp is {apart} s off"));
     }
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).map_err(|error| error.to_string())?;
@@ -232,10 +181,7 @@ fn signed(memory: &Memory, incoming: &Incoming) -> Result<(), String> {
     let given = header(incoming, "webhook-signature")
         .split(' ')
         .filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
-    if given
-        .into_iter()
-        .any(|signature| mac.clone().verify_slice(&signature).is_ok())
-    {
+    if given.into_iter().any(|signature| mac.clone().verify_slice(&signature).is_ok()) {
         Ok(())
     } else {
         Err("no signature fits".to_owned())
@@ -263,9 +209,7 @@ pub(crate) async fn set_faults(Given(door): Given<Arc<Door>>, body: Bytes) -> Re
             locked(&door.faults).replace(rules);
             said(&json!({}))
         }
-        Err(error) => {
-            Reply::json(400, json!({"error": error.to_string()}).to_string()).into_response()
-        }
+        Err(error) => Reply::json(400, json!({"error": error.to_string()}).to_string()).into_response(),
     }
 }
 
@@ -293,8 +237,5 @@ pub(crate) async fn outage(Given(door): Given<Arc<Door>>, body: Bytes) -> Respon
 }
 
 fn number(body: &[u8], name: &str) -> u64 {
-    serde_json::from_slice::<Value>(body)
-        .ok()
-        .and_then(|body| body.get(name)?.as_u64())
-        .unwrap_or(0)
+    serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get(name)?.as_u64()).unwrap_or(0)
 }

@@ -41,11 +41,7 @@ pub fn find_schema() -> Option<PathBuf> {
     let below = Path::new("shopify").join("admin_2026-10_trimmed_nodesc.graphql");
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/contracts");
     let named = std::env::var_os("TILLSYNC_CONTRACTS").map(PathBuf::from);
-    named
-        .into_iter()
-        .chain([beside])
-        .map(|folder| folder.join(&below))
-        .find(|path| path.is_file())
+    named.into_iter().chain([beside]).map(|folder| folder.join(&below)).find(|path| path.is_file())
 }
 
 /// A document's operations, or the errors it is answered with.
@@ -65,14 +61,10 @@ impl Contract {
             .map(|path| {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("cannot read the schema {}", path.display()))?;
-                parse_schema(&text)
-                    .with_context(|| format!("{} is not a valid schema", path.display()))
+                parse_schema(&text).with_context(|| format!("{} is not a valid schema", path.display()))
             })
             .transpose()?;
-        Ok(Self {
-            schema,
-            documents: Mutex::default(),
-        })
+        Ok(Self { schema, documents: Mutex::default() })
     }
 
     pub(crate) const fn validates(&self) -> bool {
@@ -99,20 +91,14 @@ impl Contract {
             ExecutableDocument::parse_and_validate(schema, text, "request.graphql")
                 .map_err(|broken| fault_list(&broken.errors, "GRAPHQL_VALIDATION_FAILED"))?;
         }
-        operations(&parsed).map_err(|message| {
-            vec![json!({"message": message, "extensions": {"code": "UNSUPPORTED"}})]
-        })
+        operations(&parsed).map_err(|message| vec![json!({"message": message, "extensions": {"code": "UNSUPPORTED"}})])
     }
 
     /// Checks the variables of one request and fills in defaults.
     ///
     /// # Errors
     /// GraphQL errors as the platform gives them.
-    pub(crate) fn coerce(
-        &self,
-        operation: &Operation,
-        variables: &mut Variables,
-    ) -> Result<(), Vec<Value>> {
+    pub(crate) fn coerce(&self, operation: &Operation, variables: &mut Variables) -> Result<(), Vec<Value>> {
         let mut faults = Vec::new();
         for definition in &operation.variables {
             let name = definition.name.as_str();
@@ -120,9 +106,7 @@ impl Contract {
                 if let Some(default) = &definition.default_value {
                     variables.insert(
                         name.to_owned(),
-                        lowered_value(default)
-                            .value(&Variables::new())
-                            .unwrap_or(Value::Null),
+                        lowered_value(default).value(&Variables::new()).unwrap_or(Value::Null),
                     );
                 } else if definition.ty.is_non_null() {
                     faults.push(invalid_variable(
@@ -139,29 +123,17 @@ impl Contract {
                 let message = format!(
                     "The input array size of {count} is greater than the maximum allowed of {INPUT_ITEMS_MAX}."
                 );
-                return Err(vec![
-                    json!({"message": message, "extensions": {"code": "MAX_INPUT_SIZE_EXCEEDED"}}),
-                ]);
+                return Err(vec![json!({"message": message, "extensions": {"code": "MAX_INPUT_SIZE_EXCEEDED"}})]);
             }
             if let Some(schema) = &self.schema {
                 let mut problems = Vec::new();
-                check(
-                    schema,
-                    &definition.ty,
-                    value,
-                    &mut Vec::new(),
-                    &mut problems,
-                );
+                check(schema, &definition.ty, value, &mut Vec::new(), &mut problems);
                 if !problems.is_empty() {
                     faults.push(invalid_variable(name, &definition.ty, &problems));
                 }
             }
         }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 }
 
@@ -174,15 +146,12 @@ fn parse_schema(text: &str) -> anyhow::Result<Valid<Schema>> {
     if !text.contains("productVariantComponents(") {
         whole.push_str(COMPONENTS);
     }
-    Schema::parse_and_validate(whole, "schema.graphql")
-        .map_err(|broken| anyhow::anyhow!("{}", broken.errors))
+    Schema::parse_and_validate(whole, "schema.graphql").map_err(|broken| anyhow::anyhow!("{}", broken.errors))
 }
 
 fn fault_list(errors: &apollo_compiler::validation::DiagnosticList, code: &str) -> Vec<Value> {
-    let list: Vec<Value> = errors
-        .iter()
-        .map(|one| json!({"message": one.error.to_string(), "extensions": {"code": code}}))
-        .collect();
+    let list: Vec<Value> =
+        errors.iter().map(|one| json!({"message": one.error.to_string(), "extensions": {"code": code}})).collect();
     if list.is_empty() {
         vec![json!({"message": "the document is not valid", "extensions": {"code": code}})]
     } else {
@@ -191,16 +160,8 @@ fn fault_list(errors: &apollo_compiler::validation::DiagnosticList, code: &str) 
 }
 
 fn invalid_variable(name: &str, ty: &ast::Type, problems: &[Value]) -> Value {
-    let first = problems
-        .first()
-        .and_then(|p| p.get("explanation"))
-        .and_then(Value::as_str)
-        .unwrap_or("invalid");
-    let path = problems
-        .first()
-        .and_then(|p| p.get("path"))
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let first = problems.first().and_then(|p| p.get("explanation")).and_then(Value::as_str).unwrap_or("invalid");
+    let path = problems.first().and_then(|p| p.get("path")).map(ToString::to_string).unwrap_or_default();
     json!({
         "message": format!("Variable ${name} of type {ty} was provided invalid value for {path} ({first})"),
         "extensions": {"code": "INVALID_VARIABLE", "problems": problems},
@@ -213,24 +174,12 @@ fn problem(path: &[Value], explanation: &str) -> Value {
 
 fn longest_list(value: &Value) -> Option<usize> {
     if let Some(list) = value.as_array() {
-        return list
-            .iter()
-            .filter_map(longest_list)
-            .chain([list.len()])
-            .max();
+        return list.iter().filter_map(longest_list).chain([list.len()]).max();
     }
-    value
-        .as_object()
-        .and_then(|object| object.values().filter_map(longest_list).max())
+    value.as_object().and_then(|object| object.values().filter_map(longest_list).max())
 }
 
-fn check(
-    schema: &Schema,
-    ty: &ast::Type,
-    value: &Value,
-    path: &mut Vec<Value>,
-    problems: &mut Vec<Value>,
-) {
+fn check(schema: &Schema, ty: &ast::Type, value: &Value, path: &mut Vec<Value>, problems: &mut Vec<Value>) {
     if value.is_null() {
         if ty.is_non_null() {
             problems.push(problem(path, "Expected value to not be null"));
@@ -249,30 +198,16 @@ fn check(
                 path.pop();
             }
         }
-        ast::Type::Named(name) | ast::Type::NonNullNamed(name) => {
-            check_named(schema, name, value, path, problems)
-        }
+        ast::Type::Named(name) | ast::Type::NonNullNamed(name) => check_named(schema, name, value, path, problems),
     }
 }
 
-fn check_named(
-    schema: &Schema,
-    name: &str,
-    value: &Value,
-    path: &mut Vec<Value>,
-    problems: &mut Vec<Value>,
-) {
+fn check_named(schema: &Schema, name: &str, value: &Value, path: &mut Vec<Value>, problems: &mut Vec<Value>) {
     if let Some(input) = schema.get_input_object(name) {
         let Some(object) = value.as_object() else {
-            return problems.push(problem(
-                path,
-                &format!("Expected {value} to be a key-value object."),
-            ));
+            return problems.push(problem(path, &format!("Expected {value} to be a key-value object.")));
         };
-        for key in object
-            .keys()
-            .filter(|key| !input.fields.contains_key(key.as_str()))
-        {
+        for key in object.keys().filter(|key| !input.fields.contains_key(key.as_str())) {
             path.push(Value::from(key.as_str()));
             problems.push(problem(path, &format!("Field is not defined on {name}")));
             path.pop();
@@ -289,28 +224,17 @@ fn check_named(
             path.pop();
         }
     } else if let Some(choices) = schema.get_enum(name) {
-        if !value
-            .as_str()
-            .is_some_and(|text| choices.values.contains_key(text))
-        {
-            problems.push(problem(
-                path,
-                &format!("Expected {value} to be one of: {name}"),
-            ));
+        if !value.as_str().is_some_and(|text| choices.values.contains_key(text)) {
+            problems.push(problem(path, &format!("Expected {value} to be one of: {name}")));
         }
     } else if !scalar_fits(name, value) {
-        problems.push(problem(
-            path,
-            &format!("Could not coerce value {value} to {name}"),
-        ));
+        problems.push(problem(path, &format!("Could not coerce value {value} to {name}")));
     }
 }
 
 fn scalar_fits(name: &str, value: &Value) -> bool {
     match name {
-        "Int" => value
-            .as_i64()
-            .is_some_and(|number| i32::try_from(number).is_ok()),
+        "Int" => value.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
         "Float" => value.is_number(),
         "String" => value.is_string(),
         "Boolean" => value.is_boolean(),

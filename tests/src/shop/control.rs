@@ -52,24 +52,16 @@ struct Outage {
 
 pub(crate) fn routes() -> Router<Arc<Shop>> {
     Router::new()
-        .route(
-            "/_shop/stats",
-            get(|Given(shop): Given<Arc<Shop>>| async move { said(200, &json!(shop.stats())) }),
-        )
+        .route("/_shop/stats", get(|Given(shop): Given<Arc<Shop>>| async move { said(200, &json!(shop.stats())) }))
         .route("/_shop/items", get(items).post(add_items))
         .route("/_shop/items/{sku}", get(item))
         .route(
             "/_shop/orders",
-            get(|Given(shop): Given<Arc<Shop>>| async move {
-                said(200, &json!(locked(&shop.state).stock.orders()))
-            })
-            .post(place_order),
+            get(|Given(shop): Given<Arc<Shop>>| async move { said(200, &json!(locked(&shop.state).stock.orders())) })
+                .post(place_order),
         )
         .route("/_shop/orders/{id}/{what}", post(close_order))
-        .route(
-            "/_shop/faults",
-            get(faults).post(set_faults).delete(clear_faults),
-        )
+        .route("/_shop/faults", get(faults).post(set_faults).delete(clear_faults))
         .route("/_shop/clock", post(advance))
         .route("/_shop/outage", post(outage))
         .route("/_shop/journal", get(journal))
@@ -80,8 +72,7 @@ fn said(status: u16, body: &Value) -> Response<Body> {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Box<Response<Body>>> {
-    serde_json::from_slice(body)
-        .map_err(|error| Box::new(said(400, &json!({"error": error.to_string()}))))
+    serde_json::from_slice(body).map_err(|error| Box::new(said(400, &json!({"error": error.to_string()}))))
 }
 
 async fn items(Given(shop): Given<Arc<Shop>>) -> Response<Body> {
@@ -89,10 +80,7 @@ async fn items(Given(shop): Given<Arc<Shop>>) -> Response<Body> {
 }
 
 async fn item(Given(shop): Given<Arc<Shop>>, Path(sku): Path<String>) -> Response<Body> {
-    said(
-        200,
-        &json!(locked(&shop.state).stock.with_sku(&sku).collect::<Vec<_>>()),
-    )
+    said(200, &json!(locked(&shop.state).stock.with_sku(&sku).collect::<Vec<_>>()))
 }
 
 async fn add_items(Given(shop): Given<Arc<Shop>>, body: Bytes) -> Response<Body> {
@@ -109,19 +97,13 @@ async fn place_order(Given(shop): Given<Arc<Shop>>, body: Bytes) -> Response<Bod
     match read::<NewOrder>(&body) {
         Ok(order) => match shop.place_order(&order.sku, order.quantity) {
             Some(id) => said(201, &json!({"id": id})),
-            None => said(
-                404,
-                &json!({"error": "no item with that sku is stocked anywhere"}),
-            ),
+            None => said(404, &json!({"error": "no item with that sku is stocked anywhere"})),
         },
         Err(refused) => *refused,
     }
 }
 
-async fn close_order(
-    Given(shop): Given<Arc<Shop>>,
-    Path((id, what)): Path<(u64, String)>,
-) -> Response<Body> {
+async fn close_order(Given(shop): Given<Arc<Shop>>, Path((id, what)): Path<(u64, String)>) -> Response<Body> {
     let closed = match what.as_str() {
         "fulfil" => shop.fulfil_order(id),
         "cancel" => shop.cancel_order(id),
@@ -130,10 +112,7 @@ async fn close_order(
     if closed {
         said(200, &json!({"id": id}))
     } else {
-        said(
-            404,
-            &json!({"error": "no such open order, or neither fulfil nor cancel"}),
-        )
+        said(404, &json!({"error": "no such open order, or neither fulfil nor cancel"}))
     }
 }
 
@@ -182,8 +161,5 @@ async fn outage(Given(shop): Given<Arc<Shop>>, body: Bytes) -> Response<Body> {
 
 async fn journal(Given(shop): Given<Arc<Shop>>) -> Response<Body> {
     let state = locked(&shop.state);
-    said(
-        200,
-        &json!({"path": state.journal.path(), "lines": state.journal.count()}),
-    )
+    said(200, &json!({"path": state.journal.path(), "lines": state.journal.count()}))
 }

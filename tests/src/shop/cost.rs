@@ -21,27 +21,15 @@ const MICRO: u64 = 1_000_000;
 /// What the operation may cost at most.
 pub(crate) fn requested(operation: &Operation, variables: &Variables) -> u64 {
     let base = if operation.mutation { MUTATION_COST } else { 0 };
-    operation
-        .fields
-        .iter()
-        .map(|field| cost_of(field, variables) + base)
-        .sum()
+    operation.fields.iter().map(|field| cost_of(field, variables) + base).sum()
 }
 
 fn cost_of(field: &Field, variables: &Variables) -> u64 {
     if field.fields.is_empty() {
         return 0;
     }
-    let below = || {
-        field
-            .fields
-            .iter()
-            .map(|below| cost_of(below, variables))
-            .sum::<u64>()
-    };
-    let page = ["first", "last"]
-        .into_iter()
-        .find_map(|name| field.argument(name, variables)?.as_u64());
+    let below = || field.fields.iter().map(|below| cost_of(below, variables)).sum::<u64>();
+    let page = ["first", "last"].into_iter().find_map(|name| field.argument(name, variables)?.as_u64());
     if let Some(page) = page {
         let node = field
             .fields
@@ -52,10 +40,7 @@ fn cost_of(field: &Field, variables: &Variables) -> u64 {
         return CONNECTION_COST + page * node.unwrap_or(0);
     }
     if let Some(ids) = field.argument("ids", variables) {
-        return ids
-            .as_array()
-            .map_or(1, |list| super::stock::count(list.len()))
-            * (1 + below());
+        return ids.as_array().map_or(1, |list| super::stock::count(list.len())) * (1 + below());
     }
     1 + below()
 }
@@ -66,10 +51,7 @@ fn node_cost(wrapper: &Field, variables: &Variables) -> u64 {
         .iter()
         .find(|field| wrapper.name == "edges" && field.name == "node")
         .map_or(&wrapper.fields, |node| &node.fields);
-    1 + fields
-        .iter()
-        .map(|field| cost_of(field, variables))
-        .sum::<u64>()
+    1 + fields.iter().map(|field| cost_of(field, variables)).sum::<u64>()
 }
 
 /// The bucket: holds `max` points and fills up again by `restore_rate` a second.
@@ -83,12 +65,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn new(max: u64, restore_rate: u64) -> Self {
-        Self {
-            max,
-            restore_rate,
-            available_micro: max.saturating_mul(MICRO),
-            seen: Instant::now(),
-        }
+        Self { max, restore_rate, available_micro: max.saturating_mul(MICRO), seen: Instant::now() }
     }
 
     fn restore(&mut self) {
@@ -96,10 +73,8 @@ impl Bucket {
         if passed > 0 {
             self.seen = Instant::now();
             let full = self.max.saturating_mul(MICRO);
-            self.available_micro = self
-                .available_micro
-                .saturating_add(passed.saturating_mul(self.restore_rate))
-                .min(full);
+            self.available_micro =
+                self.available_micro.saturating_add(passed.saturating_mul(self.restore_rate)).min(full);
         }
     }
 

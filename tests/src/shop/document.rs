@@ -26,17 +26,9 @@ impl Argument {
         match self {
             Self::Constant(value) => Some(value.clone()),
             Self::Variable(name) => variables.get(name).cloned(),
-            Self::List(items) => Some(
-                items
-                    .iter()
-                    .map(|item| item.value(variables).unwrap_or(Value::Null))
-                    .collect(),
-            ),
+            Self::List(items) => Some(items.iter().map(|item| item.value(variables).unwrap_or(Value::Null)).collect()),
             Self::Object(fields) => Some(Value::Object(
-                fields
-                    .iter()
-                    .filter_map(|(name, field)| Some((name.clone(), field.value(variables)?)))
-                    .collect(),
+                fields.iter().filter_map(|(name, field)| Some((name.clone(), field.value(variables)?))).collect(),
             )),
         }
     }
@@ -60,29 +52,21 @@ pub(crate) struct Field {
 
 impl Field {
     pub(crate) fn argument(&self, name: &str, variables: &Variables) -> Option<Value> {
-        self.arguments
-            .iter()
-            .find(|(own, _)| own == name)
-            .and_then(|(_, argument)| argument.value(variables))
+        self.arguments.iter().find(|(own, _)| own == name).and_then(|(_, argument)| argument.value(variables))
     }
 
     pub(crate) fn text(&self, name: &str, variables: &Variables) -> Option<String> {
-        self.argument(name, variables)
-            .and_then(|value| value.as_str().map(str::to_owned))
+        self.argument(name, variables).and_then(|value| value.as_str().map(str::to_owned))
     }
 
     /// Whether it is wanted for an object of this type.
     pub(crate) fn applies(&self, type_name: &str, variables: &Variables) -> bool {
-        let on_type = self
-            .on
-            .as_deref()
-            .is_none_or(|on| on == type_name || on == "Node" || on == "DisplayableError");
+        let on_type = self.on.as_deref().is_none_or(|on| on == type_name || on == "Node" || on == "DisplayableError");
         on_type
-            && self.conditions.iter().all(|(wanted, when)| {
-                when.value(variables)
-                    .and_then(|v| v.as_bool())
-                    .is_none_or(|is| is == *wanted)
-            })
+            && self
+                .conditions
+                .iter()
+                .all(|(wanted, when)| when.value(variables).and_then(|v| v.as_bool()).is_none_or(|is| is == *wanted))
     }
 }
 
@@ -109,18 +93,12 @@ pub(crate) fn operations(document: &ast::Document) -> Result<Vec<Operation>, Str
             found.push(operation.as_ref());
         }
     }
-    found
-        .into_iter()
-        .map(|operation| lowered(operation, &fragments))
-        .collect()
+    found.into_iter().map(|operation| lowered(operation, &fragments)).collect()
 }
 
 type Fragments<'a> = BTreeMap<&'a str, &'a ast::FragmentDefinition>;
 
-fn lowered(
-    operation: &ast::OperationDefinition,
-    fragments: &Fragments<'_>,
-) -> Result<Operation, String> {
+fn lowered(operation: &ast::OperationDefinition, fragments: &Fragments<'_>) -> Result<Operation, String> {
     let mutation = match operation.operation_type {
         ast::OperationType::Query => false,
         ast::OperationType::Mutation => true,
@@ -129,25 +107,9 @@ fn lowered(
         }
     };
     let mut fields = Vec::new();
-    gather(
-        &operation.selection_set,
-        None,
-        &[],
-        fragments,
-        0,
-        &mut fields,
-    )?;
-    let variables = operation
-        .variables
-        .iter()
-        .map(|variable| variable.as_ref().clone())
-        .collect();
-    Ok(Operation {
-        mutation,
-        name: operation.name.as_ref().map(ToString::to_string),
-        variables,
-        fields,
-    })
+    gather(&operation.selection_set, None, &[], fragments, 0, &mut fields)?;
+    let variables = operation.variables.iter().map(|variable| variable.as_ref().clone()).collect();
+    Ok(Operation { mutation, name: operation.name.as_ref().map(ToString::to_string), variables, fields })
 }
 
 fn gather(
@@ -161,62 +123,31 @@ fn gather(
     if depth > FRAGMENT_DEPTH_MAX {
         return Err("fragments are nested too deeply".to_owned());
     }
-    let together =
-        |directives: &ast::DirectiveList| [conditions, &conditions_of(directives)].concat();
+    let together = |directives: &ast::DirectiveList| [conditions, &conditions_of(directives)].concat();
     for selection in selections {
         match selection {
             ast::Selection::Field(field) => {
                 let mut below = Vec::new();
-                gather(
-                    &field.selection_set,
-                    None,
-                    &[],
-                    fragments,
-                    depth,
-                    &mut below,
-                )?;
+                gather(&field.selection_set, None, &[], fragments, depth, &mut below)?;
                 into.push(Field {
                     key: field.alias.as_ref().unwrap_or(&field.name).to_string(),
                     name: field.name.to_string(),
                     on: on.map(str::to_owned),
                     arguments: arguments_of(&field.arguments),
-                    idempotent: field
-                        .directives
-                        .get("idempotent")
-                        .and_then(|d| argument_named(&d.arguments, "key")),
+                    idempotent: field.directives.get("idempotent").and_then(|d| argument_named(&d.arguments, "key")),
                     conditions: together(&field.directives),
                     fields: below,
                 });
             }
             ast::Selection::InlineFragment(fragment) => {
-                let on = fragment
-                    .type_condition
-                    .as_ref()
-                    .map(|name| name.as_str())
-                    .or(on);
-                gather(
-                    &fragment.selection_set,
-                    on,
-                    &together(&fragment.directives),
-                    fragments,
-                    depth + 1,
-                    into,
-                )?;
+                let on = fragment.type_condition.as_ref().map(|name| name.as_str()).or(on);
+                gather(&fragment.selection_set, on, &together(&fragment.directives), fragments, depth + 1, into)?;
             }
             ast::Selection::FragmentSpread(spread) => {
                 let name = spread.fragment_name.as_str();
-                let fragment = fragments
-                    .get(name)
-                    .ok_or_else(|| format!("fragment {name} is not defined"))?;
+                let fragment = fragments.get(name).ok_or_else(|| format!("fragment {name} is not defined"))?;
                 let on = Some(fragment.type_condition.as_str());
-                gather(
-                    &fragment.selection_set,
-                    on,
-                    &together(&spread.directives),
-                    fragments,
-                    depth + 1,
-                    into,
-                )?;
+                gather(&fragment.selection_set, on, &together(&spread.directives), fragments, depth + 1, into)?;
             }
         }
     }
@@ -226,30 +157,16 @@ fn gather(
 fn conditions_of(directives: &ast::DirectiveList) -> Vec<(bool, Argument)> {
     [("include", true), ("skip", false)]
         .into_iter()
-        .filter_map(|(name, wanted)| {
-            Some((
-                wanted,
-                argument_named(&directives.get(name)?.arguments, "if")?,
-            ))
-        })
+        .filter_map(|(name, wanted)| Some((wanted, argument_named(&directives.get(name)?.arguments, "if")?)))
         .collect()
 }
 
 fn arguments_of(arguments: &[apollo_compiler::Node<ast::Argument>]) -> Vec<(String, Argument)> {
-    arguments
-        .iter()
-        .map(|argument| (argument.name.to_string(), lowered_value(&argument.value)))
-        .collect()
+    arguments.iter().map(|argument| (argument.name.to_string(), lowered_value(&argument.value))).collect()
 }
 
-fn argument_named(
-    arguments: &[apollo_compiler::Node<ast::Argument>],
-    name: &str,
-) -> Option<Argument> {
-    arguments
-        .iter()
-        .find(|argument| argument.name == name)
-        .map(|argument| lowered_value(&argument.value))
+fn argument_named(arguments: &[apollo_compiler::Node<ast::Argument>], name: &str) -> Option<Argument> {
+    arguments.iter().find(|argument| argument.name == name).map(|argument| lowered_value(&argument.value))
 }
 
 pub(crate) fn lowered_value(value: &ast::Value) -> Argument {
@@ -258,21 +175,12 @@ pub(crate) fn lowered_value(value: &ast::Value) -> Argument {
         ast::Value::Enum(name) => Argument::Constant(Value::from(name.as_str())),
         ast::Value::Variable(name) => Argument::Variable(name.to_string()),
         ast::Value::String(text) => Argument::Constant(Value::from(text.as_str())),
-        ast::Value::Float(number) => {
-            Argument::Constant(serde_json::from_str(number.as_str()).unwrap_or(Value::Null))
-        }
-        ast::Value::Int(number) => {
-            Argument::Constant(serde_json::from_str(number.as_str()).unwrap_or(Value::Null))
-        }
+        ast::Value::Float(number) => Argument::Constant(serde_json::from_str(number.as_str()).unwrap_or(Value::Null)),
+        ast::Value::Int(number) => Argument::Constant(serde_json::from_str(number.as_str()).unwrap_or(Value::Null)),
         ast::Value::Boolean(yes) => Argument::Constant(Value::from(*yes)),
-        ast::Value::List(items) => {
-            Argument::List(items.iter().map(|item| lowered_value(item)).collect())
+        ast::Value::List(items) => Argument::List(items.iter().map(|item| lowered_value(item)).collect()),
+        ast::Value::Object(fields) => {
+            Argument::Object(fields.iter().map(|(name, field)| (name.to_string(), lowered_value(field))).collect())
         }
-        ast::Value::Object(fields) => Argument::Object(
-            fields
-                .iter()
-                .map(|(name, field)| (name.to_string(), lowered_value(field)))
-                .collect(),
-        ),
     }
 }

@@ -53,37 +53,17 @@ pub(crate) struct Keys {
 
 impl Keys {
     pub(crate) fn new(failures_spend_keys: bool) -> Self {
-        Self {
-            known: HashMap::new(),
-            failures_spend_keys,
-        }
+        Self { known: HashMap::new(), failures_spend_keys }
     }
 
     /// Looks the key up and, if it is fresh, takes it.
-    pub(crate) fn take(
-        &mut self,
-        key: &str,
-        fingerprint: u64,
-        now_us: i64,
-        holds_key: bool,
-    ) -> Verdict {
+    pub(crate) fn take(&mut self, key: &str, fingerprint: u64, now_us: i64, holds_key: bool) -> Verdict {
         let window_us = i64::try_from(WINDOW.as_micros()).unwrap_or(i64::MAX);
-        if self
-            .known
-            .get(key)
-            .is_some_and(|known| now_us.saturating_sub(known.first_us) >= window_us)
-        {
+        if self.known.get(key).is_some_and(|known| now_us.saturating_sub(known.first_us) >= window_us) {
             self.known.remove(key);
         }
         let Some(known) = self.known.get(key) else {
-            self.known.insert(
-                key.to_owned(),
-                Known {
-                    fingerprint,
-                    first_us: now_us,
-                    outcome: Outcome::Working,
-                },
-            );
+            self.known.insert(key.to_owned(), Known { fingerprint, first_us: now_us, outcome: Outcome::Working });
             return Verdict::Fresh;
         };
         if known.fingerprint != fingerprint {
@@ -143,10 +123,7 @@ mod tests {
         let mut keys = Keys::default();
         assert_eq!(keys.take("k", 1, 0, false), Verdict::Fresh);
         keys.settle("k", Outcome::Done(None));
-        assert_eq!(
-            keys.take("k", 1, 23 * HOUR_US, false),
-            Verdict::Replay(None)
-        );
+        assert_eq!(keys.take("k", 1, 23 * HOUR_US, false), Verdict::Replay(None));
         assert_eq!(keys.take("k", 1, 24 * HOUR_US, false), Verdict::Fresh);
     }
 
@@ -155,20 +132,14 @@ mod tests {
         let mut keys = Keys::default();
         keys.take("k", 1, 0, false);
         keys.settle("k", Outcome::Done(None));
-        assert!(matches!(
-            keys.take("k", 2, 0, false),
-            Verdict::Refuse("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", _)
-        ));
+        assert!(matches!(keys.take("k", 2, 0, false), Verdict::Refuse("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", _)));
     }
 
     #[test]
     fn a_key_in_work_is_concurrent_except_for_who_holds_it() {
         let mut keys = Keys::default();
         keys.take("k", 1, 0, false);
-        assert!(matches!(
-            keys.take("k", 1, 0, false),
-            Verdict::Refuse("IDEMPOTENCY_CONCURRENT_REQUEST", _)
-        ));
+        assert!(matches!(keys.take("k", 1, 0, false), Verdict::Refuse("IDEMPOTENCY_CONCURRENT_REQUEST", _)));
         assert_eq!(keys.take("k", 1, 0, true), Verdict::Fresh);
     }
 
@@ -180,9 +151,6 @@ mod tests {
         assert_eq!(keys.take("k", 1, 0, false), Verdict::Fresh);
         keys.failures_spend_keys = true;
         keys.settle("k", Outcome::Failed);
-        assert!(matches!(
-            keys.take("k", 1, 0, false),
-            Verdict::Refuse("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", _)
-        ));
+        assert!(matches!(keys.take("k", 1, 0, false), Verdict::Refuse("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", _)));
     }
 }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 pub(crate) use self::checks::UserError;
 use self::checks::{
-    change_from_is_named, common_faults, find_row, ledger_faults, out_of_bounds, row_error, stale,
-    text, top_level, user_error,
+    change_from_is_named, common_faults, find_row, ledger_faults, out_of_bounds, row_error, stale, text, top_level,
+    user_error,
 };
 use super::document::{Field, Variables};
 use super::idempotency::{Outcome, Verdict, fingerprint};
@@ -22,14 +22,7 @@ use super::stock::entry;
 use crate::faults::Incoming;
 use crate::journal::{Cause, Origin};
 
-const ADJUSTABLE: [&str; 6] = [
-    "available",
-    "damaged",
-    "incoming",
-    "quality_control",
-    "reserved",
-    "safety_stock",
-];
+const ADJUSTABLE: [&str; 6] = ["available", "damaged", "incoming", "quality_control", "reserved", "safety_stock"];
 const SETTABLE: [&str; 2] = ["available", "on_hand"];
 
 /// Bounds of a number after an adjustment.
@@ -80,10 +73,7 @@ pub(crate) fn run(
             &field.key,
         ));
     };
-    let key = directive
-        .value(variables)
-        .and_then(|key| key.as_str().map(str::to_owned))
-        .unwrap_or_default();
+    let key = directive.value(variables).and_then(|key| key.as_str().map(str::to_owned)).unwrap_or_default();
     if key.trim().is_empty() {
         return Err(top_level(
             "The idempotency key cannot be an empty string or whitespace only.",
@@ -94,18 +84,9 @@ pub(crate) fn run(
     let input = field.argument("input", variables).unwrap_or(Value::Null);
     change_from_is_named(field, &input)?;
     if let Some(code) = &incoming.forced_code {
-        return Ok(Done::Refused(vec![user_error(
-            code,
-            None,
-            "refused on purpose",
-        )]));
+        return Ok(Done::Refused(vec![user_error(code, None, "refused on purpose")]));
     }
-    match state.keys.take(
-        &key,
-        fingerprint(&field.name, raw),
-        state.shop_now_us(),
-        incoming.holds_key,
-    ) {
+    match state.keys.take(&key, fingerprint(&field.name, raw), state.shop_now_us(), incoming.holds_key) {
         Verdict::Fresh => {}
         Verdict::Replay(group) => {
             state.stats.replays += 1;
@@ -117,11 +98,7 @@ pub(crate) fn run(
         }
     }
     let reference = input.get("referenceDocumentUri").and_then(Value::as_str);
-    let origin = Origin {
-        request: incoming.request,
-        key: Some(&key),
-        reference,
-    };
+    let origin = Origin { request: incoming.request, key: Some(&key), reference };
     let done = match field.name.as_str() {
         "inventoryAdjustQuantities" => adjust(state, &input, origin),
         "inventorySetQuantities" => set(state, &input, origin),
@@ -140,17 +117,9 @@ pub(crate) fn run(
 
 /// Takes the key of a mutation without working on it.
 pub(crate) fn take_key(state: &mut State, field: &Field, variables: &Variables, raw: &str) {
-    if let Some(key) = field
-        .idempotent
-        .as_ref()
-        .and_then(|key| key.value(variables))
-        .as_ref()
-        .and_then(Value::as_str)
-    {
+    if let Some(key) = field.idempotent.as_ref().and_then(|key| key.value(variables)).as_ref().and_then(Value::as_str) {
         let now_us = state.shop_now_us();
-        state
-            .keys
-            .take(key, fingerprint(&field.name, raw), now_us, false);
+        state.keys.take(key, fingerprint(&field.name, raw), now_us, false);
     }
 }
 
@@ -164,20 +133,14 @@ fn adjust(state: &mut State, input: &Value, origin: Origin<'_>) -> Done {
             "The specified quantity name is invalid.",
         ));
     }
-    let given = input
-        .get("changes")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let given = input.get("changes").and_then(Value::as_array).cloned().unwrap_or_default();
     errors.extend(ledger_faults(name, &given));
     let mut rows = Vec::new();
     for (index, row) in given.iter().enumerate() {
         match find_row(state, row, "changes", index) {
             Ok((item, location, level)) => {
-                let (delta, now) = (
-                    row.get("delta").and_then(Value::as_i64).unwrap_or(0),
-                    level.named(name).unwrap_or(0),
-                );
+                let (delta, now) =
+                    (row.get("delta").and_then(Value::as_i64).unwrap_or(0), level.named(name).unwrap_or(0));
                 if let Some(error) = stale(row, now, "changes", index) {
                     errors.push(error);
                 } else if now.saturating_add(delta) > ADJUSTED_MAX {
@@ -197,20 +160,12 @@ fn adjust(state: &mut State, input: &Value, origin: Origin<'_>) -> Done {
                         "The quantity can't be lower than -2,000,000,000.",
                     ));
                 }
-                rows.push(Row {
-                    item,
-                    location,
-                    delta,
-                });
+                rows.push(Row { item, location, delta });
             }
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        apply(state, Cause::Adjust, name, input, rows, origin)
-    } else {
-        Done::Refused(errors)
-    }
+    if errors.is_empty() { apply(state, Cause::Adjust, name, input, rows, origin) } else { Done::Refused(errors) }
 }
 
 fn set(state: &mut State, input: &Value, origin: Origin<'_>) -> Done {
@@ -223,18 +178,11 @@ fn set(state: &mut State, input: &Value, origin: Origin<'_>) -> Done {
             "The quantity name must be either 'available' or 'on_hand'.",
         ));
     }
-    let given = input
-        .get("quantities")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+    let given = input.get("quantities").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut seen = BTreeSet::new();
-    let repeated = !given.iter().all(|row| {
-        seen.insert((
-            text(row, "inventoryItemId").to_owned(),
-            text(row, "locationId").to_owned(),
-        ))
-    });
+    let repeated = !given
+        .iter()
+        .all(|row| seen.insert((text(row, "inventoryItemId").to_owned(), text(row, "locationId").to_owned())));
     let mut rows = Vec::new();
     for (index, row) in given.iter().enumerate() {
         let wanted = row.get("quantity").and_then(Value::as_i64).unwrap_or(0);
@@ -251,42 +199,24 @@ fn set(state: &mut State, input: &Value, origin: Origin<'_>) -> Done {
         }
         let bound = out_of_bounds(name, wanted);
         if let Some(code) = bound {
-            errors.push(row_error(
-                code,
-                "quantities",
-                index,
-                "quantity",
-                "The quantity is out of bounds.",
-            ));
+            errors.push(row_error(code, "quantities", index, "quantity", "The quantity is out of bounds."));
             continue;
         }
         match find_row(state, row, "quantities", index) {
             Ok((item, location, level)) => {
                 let now = level.named(name).unwrap_or(0);
                 errors.extend(stale(row, now, "quantities", index));
-                rows.push(Row {
-                    item,
-                    location,
-                    delta: wanted.saturating_sub(now),
-                });
+                rows.push(Row { item, location, delta: wanted.saturating_sub(now) });
             }
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() {
-        apply(state, Cause::Set, name, input, rows, origin)
-    } else {
-        Done::Refused(errors)
-    }
+    if errors.is_empty() { apply(state, Cause::Set, name, input, rows, origin) } else { Done::Refused(errors) }
 }
 
 fn activate(state: &mut State, field: &Field, variables: &Variables, origin: Origin<'_>) -> Done {
     let read = |name: &str| field.text(name, variables).unwrap_or_default();
-    let number = |name: &str| {
-        field
-            .argument(name, variables)
-            .and_then(|value| value.as_i64())
-    };
+    let number = |name: &str| field.argument(name, variables).and_then(|value| value.as_i64());
     let (available, on_hand) = (number("available"), number("onHand"));
     if available.is_some() && on_hand.is_some() {
         return Done::Refused(vec![user_error(
@@ -302,16 +232,8 @@ fn activate(state: &mut State, field: &Field, variables: &Variables, origin: Ori
             "The product couldn't be stocked because it wasn't found.",
         )]);
     };
-    let Some(location) = state
-        .stock
-        .location(&read("locationId"))
-        .map(|location| location.id)
-    else {
-        return Done::Refused(vec![user_error(
-            "",
-            Some(&["locationId"]),
-            "The location wasn't found.",
-        )]);
+    let Some(location) = state.stock.location(&read("locationId")).map(|location| location.id) else {
+        return Done::Refused(vec![user_error("", Some(&["locationId"]), "The location wasn't found.")]);
     };
     let Some(level) = state.stock.activate(item, location) else {
         return Done::Effect(None);
@@ -330,36 +252,14 @@ fn activate(state: &mut State, field: &Field, variables: &Variables, origin: Ori
 }
 
 /// The last step: all checks have passed.
-fn apply(
-    state: &mut State,
-    cause: Cause,
-    name: &str,
-    input: &Value,
-    rows: Vec<Row>,
-    origin: Origin<'_>,
-) -> Done {
+fn apply(state: &mut State, cause: Cause, name: &str, input: &Value, rows: Vec<Row>, origin: Origin<'_>) -> Done {
     let slot = if name == "on_hand" { "available" } else { name };
     let (mut lines, mut changed) = (Vec::new(), Vec::new());
-    for Row {
-        item,
-        location,
-        delta,
-    } in rows.into_iter().filter(|row| row.delta != 0)
-    {
-        if let Some(number) = state
-            .stock
-            .level_mut(item, location)
-            .and_then(|level| level.slot(slot))
-        {
+    for Row { item, location, delta } in rows.into_iter().filter(|row| row.delta != 0) {
+        if let Some(number) = state.stock.level_mut(item, location).and_then(|level| level.slot(slot)) {
             *number += delta;
         }
-        lines.extend(
-            state
-                .stock
-                .items()
-                .get(item)
-                .map(|item| entry(item, location, cause, name, delta)),
-        );
+        lines.extend(state.stock.items().get(item).map(|item| entry(item, location, cause, name, delta)));
         changed.push((item, location, delta));
     }
     if changed.is_empty() {

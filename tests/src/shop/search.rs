@@ -54,15 +54,9 @@ fn parse(query: &str) -> Vec<Vec<Term>> {
         }
         let term = if !quoted && rest.peek() == Some(&':') {
             rest.next();
-            Term {
-                field: Some(word),
-                value: self::word(&mut rest).0,
-            }
+            Term { field: Some(word), value: self::word(&mut rest).0 }
         } else {
-            Term {
-                field: None,
-                value: word,
-            }
+            Term { field: None, value: word }
         };
         if let Some(group) = groups.last_mut() {
             group.push(term);
@@ -76,10 +70,8 @@ fn word(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> (String, bool) {
     let mut text = String::new();
     let quote = rest.next_if(|c| matches!(c, '\'' | '"'));
     while let Some(next) = rest.peek().copied() {
-        let ends = quote.map_or_else(
-            || next.is_whitespace() || matches!(next, '(' | ')') || (next == ':'),
-            |quote| next == quote,
-        );
+        let ends = quote
+            .map_or_else(|| next.is_whitespace() || matches!(next, '(' | ')') || (next == ':'), |quote| next == quote);
         if ends {
             if quote.is_some() || text.is_empty() {
                 rest.next();
@@ -102,21 +94,11 @@ mod tests {
 
     #[test]
     fn terms_quotes_and_escapes_are_read() {
-        let term = |field: &str, value: &str| Term {
-            field: Some(field.to_owned()),
-            value: value.to_owned(),
-        };
+        let term = |field: &str, value: &str| Term { field: Some(field.to_owned()), value: value.to_owned() };
         assert_eq!(
             parse(r#"sku:'A-1' OR (barcode:"4 5") OR sku:'it\'s'"#),
-            [
-                vec![term("sku", "A-1")],
-                vec![term("barcode", "4 5")],
-                vec![term("sku", "it's")]
-            ]
+            [vec![term("sku", "A-1")], vec![term("barcode", "4 5")], vec![term("sku", "it's")]]
         );
-        assert_eq!(
-            parse("sku:A-1 location_id:7"),
-            [vec![term("sku", "A-1"), term("location_id", "7")]]
-        );
+        assert_eq!(parse("sku:A-1 location_id:7"), [vec![term("sku", "A-1"), term("location_id", "7")]]);
     }
 }

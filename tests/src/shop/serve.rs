@@ -21,11 +21,7 @@ use crate::locked;
 use crate::wire::Connection;
 
 const TOKEN_HEADER: &str = "x-shopify-access-token";
-const MUTATIONS: [&str; 3] = [
-    "inventoryAdjustQuantities",
-    "inventorySetQuantities",
-    "inventoryActivate",
-];
+const MUTATIONS: [&str; 3] = ["inventoryAdjustQuantities", "inventorySetQuantities", "inventoryActivate"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,11 +45,7 @@ pub(crate) async fn graphql(
     if version != shop.api_version {
         return Reply::json(404, shop.refusal(404)).into_response();
     }
-    let kind = if shop.is_mutation(&body) {
-        On::Write
-    } else {
-        On::Read
-    };
+    let kind = if shop.is_mutation(&body) { On::Write } else { On::Read };
     handle(&shop, &connection, kind, headers, body).await
 }
 
@@ -80,27 +72,15 @@ async fn handle(
         state.stats.requests
     };
     let fault = locked(&shop.faults).strike(kind);
-    let incoming = Incoming {
-        request,
-        kind,
-        headers,
-        body,
-        holds_key: false,
-        forced_code: None,
-    };
-    answer(shop, connection, fault, incoming)
-        .await
-        .into_response()
+    let incoming = Incoming { request, kind, headers, body, holds_key: false, forced_code: None };
+    answer(shop, connection, fault, incoming).await.into_response()
 }
 
 impl Shop {
     fn is_mutation(&self, body: &[u8]) -> bool {
         serde_json::from_slice::<Envelope<'_>>(body).is_ok_and(|envelope| {
             let document = self.contract.document(&envelope.query);
-            document
-                .as_ref()
-                .as_ref()
-                .is_ok_and(|operations| operations.iter().any(|operation| operation.mutation))
+            document.as_ref().as_ref().is_ok_and(|operations| operations.iter().any(|operation| operation.mutation))
         })
     }
 
@@ -111,10 +91,7 @@ impl Shop {
         then: impl FnOnce(&mut State, &Operation, &Variables, &str) -> Reply,
     ) -> Reply {
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(body) else {
-            return self.invalid(
-                400,
-                &json!({"errors": "Required parameter missing or invalid"}),
-            );
+            return self.invalid(400, &json!({"errors": "Required parameter missing or invalid"}));
         };
         let document = self.contract.document(&envelope.query);
         let operations = match document.as_ref() {
@@ -122,11 +99,11 @@ impl Shop {
             Err(errors) => return self.invalid(200, &json!({"errors": errors})),
         };
         let wanted = envelope.operation_name.as_deref();
-        let Some(operation) = operations
-            .iter()
-            .find(|one| wanted.is_none() || one.name.as_deref() == wanted)
-        else {
-            return self.invalid(200, &json!({"errors": [{"message": "No operation of that name", "extensions": {"code": "BAD_REQUEST"}}]}));
+        let Some(operation) = operations.iter().find(|one| wanted.is_none() || one.name.as_deref() == wanted) else {
+            return self.invalid(
+                200,
+                &json!({"errors": [{"message": "No operation of that name", "extensions": {"code": "BAD_REQUEST"}}]}),
+            );
         };
         let raw = envelope.variables.map_or("{}", RawValue::get);
         let Ok(variables) = serde_json::from_str::<Option<Variables>>(raw) else {
@@ -171,11 +148,7 @@ impl Desk for Shop {
         if incoming.kind == On::Token {
             return self.serve_token(&incoming.body);
         }
-        let token = incoming
-            .headers
-            .get(TOKEN_HEADER)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let token = incoming.headers.get(TOKEN_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
         {
             let mut state = locked(&self.state);
             if !state.lets_in(token) {
@@ -190,11 +163,7 @@ impl Desk for Shop {
 
     fn take_key(&self, incoming: &Incoming) {
         self.with_operation(&incoming.body, |state, operation, variables, raw| {
-            for field in operation
-                .fields
-                .iter()
-                .filter(|field| MUTATIONS.contains(&field.name.as_str()))
-            {
+            for field in operation.fields.iter().filter(|field| MUTATIONS.contains(&field.name.as_str())) {
                 mutate::take_key(state, field, variables, raw);
             }
             Reply::json(200, "")
@@ -214,9 +183,7 @@ impl Desk for Shop {
             403 => "User does not have access",
             404 => "Not Found",
             423 => "This shop is unavailable",
-            429 | 430 => {
-                "Exceeded rate limit for api client. Reduce request rates to resume uninterrupted service."
-            }
+            429 | 430 => "Exceeded rate limit for api client. Reduce request rates to resume uninterrupted service.",
             _ => "Internal Server Error",
         };
         json!({"errors": text}).to_string().into()
@@ -232,19 +199,10 @@ fn throttled(state: &mut State, requested: u64) -> Reply {
     state.stats.throttled += 1;
     let error = json!({"message": "Throttled", "extensions": {"code": "THROTTLED", "documentation": "https://shopify.dev/api/usage/rate-limits"}});
     let extensions = state.bucket.report(requested, None);
-    Reply::json(
-        200,
-        json!({"errors": [error], "extensions": extensions}).to_string(),
-    )
+    Reply::json(200, json!({"errors": [error], "extensions": extensions}).to_string())
 }
 
-fn execute(
-    state: &mut State,
-    operation: &Operation,
-    variables: &Variables,
-    raw: &str,
-    incoming: &Incoming,
-) -> Reply {
+fn execute(state: &mut State, operation: &Operation, variables: &Variables, raw: &str, incoming: &Incoming) -> Reply {
     let requested = cost::requested(operation, variables);
     if requested > state.settings.query_cost_max {
         state.stats.invalid_requests += 1;
@@ -259,14 +217,12 @@ fn execute(
         return throttled(state, requested);
     }
     let (mut data, mut errors) = (Map::new(), Vec::new());
-    for field in operation.fields.iter().filter(|field| {
-        field.applies("QueryRoot", variables) || field.applies("Mutation", variables)
-    }) {
-        *state
-            .stats
-            .operations
-            .entry(field.name.clone())
-            .or_default() += 1;
+    for field in operation
+        .fields
+        .iter()
+        .filter(|field| field.applies("QueryRoot", variables) || field.applies("Mutation", variables))
+    {
+        *state.stats.operations.entry(field.name.clone()).or_default() += 1;
         let seen = if operation.mutation {
             mutated(state, field, variables, raw, incoming)
         } else {
@@ -278,8 +234,7 @@ fn execute(
         });
         data.insert(field.key.clone(), value);
     }
-    let mut body =
-        json!({"data": data, "extensions": state.bucket.report(requested, Some(requested))});
+    let mut body = json!({"data": data, "extensions": state.bucket.report(requested, Some(requested))});
     if !errors.is_empty() {
         state.stats.invalid_requests += 1;
         body["errors"] = Value::from(errors);
@@ -295,13 +250,8 @@ fn mutated(
     incoming: &Incoming,
 ) -> Result<Value, Value> {
     if !MUTATIONS.contains(&field.name.as_str()) {
-        let message = format!(
-            "the stand-in shop does not implement Mutation.{}",
-            field.name
-        );
-        return Err(
-            json!({"message": message, "path": [field.key], "extensions": {"code": "STAND_IN_UNSUPPORTED"}}),
-        );
+        let message = format!("the stand-in shop does not implement Mutation.{}", field.name);
+        return Err(json!({"message": message, "path": [field.key], "extensions": {"code": "STAND_IN_UNSUPPORTED"}}));
     }
     let done = mutate::run(state, field, variables, raw, incoming)?;
     View { state, variables }.payload(field, &done)

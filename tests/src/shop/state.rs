@@ -64,11 +64,7 @@ impl State {
         for name in &settings.locations {
             stock.add_location(name, true);
         }
-        let tokens = settings
-            .tokens
-            .iter()
-            .map(|token| (token.clone(), None))
-            .collect();
+        let tokens = settings.tokens.iter().map(|token| (token.clone(), None)).collect();
         let keys = Keys::new(settings.failures_spend_keys);
         let bucket = Bucket::new(settings.bucket_max, settings.bucket_restore);
         Ok(Self {
@@ -95,9 +91,7 @@ impl State {
 
     pub(crate) fn lets_in(&self, token: &str) -> bool {
         let now_us = self.shop_now_us();
-        self.tokens
-            .get(token)
-            .is_some_and(|expires| expires.is_none_or(|at| now_us < at))
+        self.tokens.get(token).is_some_and(|expires| expires.is_none_or(|at| now_us < at))
     }
 
     /// A new access token for this app.
@@ -105,10 +99,7 @@ impl State {
         self.stats.tokens += 1;
         let token = format!("stand-in-issued-{}", self.stats.tokens);
         let lives_us = i64::try_from(self.settings.token_lives.as_micros()).unwrap_or(i64::MAX);
-        self.tokens.insert(
-            token.clone(),
-            Some(self.shop_now_us().saturating_add(lives_us)),
-        );
+        self.tokens.insert(token.clone(), Some(self.shop_now_us().saturating_add(lives_us)));
         token
     }
 }

@@ -36,23 +36,14 @@ impl Level {
     /// The physical number.
     #[must_use]
     pub const fn on_hand(&self) -> i64 {
-        self.available
-            + self.committed
-            + self.reserved
-            + self.damaged
-            + self.safety_stock
-            + self.quality_control
+        self.available + self.committed + self.reserved + self.damaged + self.safety_stock + self.quality_control
     }
 
     /// A number by the platform's name for it.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<i64> {
         let mut copy = *self;
-        if name == "on_hand" {
-            Some(self.on_hand())
-        } else {
-            copy.slot(name).copied()
-        }
+        if name == "on_hand" { Some(self.on_hand()) } else { copy.slot(name).copied() }
     }
 
     pub(crate) fn slot(&mut self, name: &str) -> Option<&mut i64> {
@@ -107,12 +98,7 @@ impl NewItem {
     /// A plain item with so many in stock.
     #[must_use]
     pub fn stocked(sku: &str, available: i64) -> Self {
-        Self {
-            sku: sku.to_owned(),
-            title: format!("Article {sku}"),
-            available,
-            ..Self::default()
-        }
+        Self { sku: sku.to_owned(), title: format!("Article {sku}"), available, ..Self::default() }
     }
 }
 
@@ -196,11 +182,7 @@ pub fn gid(kind: &str, number: u64) -> String {
 
 /// The number of a global id of this kind.
 pub(crate) fn number(kind: &str, id: &str) -> Option<u64> {
-    id.strip_prefix("gid://shopify/")?
-        .strip_prefix(kind)?
-        .strip_prefix('/')?
-        .parse()
-        .ok()
+    id.strip_prefix("gid://shopify/")?.strip_prefix(kind)?.strip_prefix('/')?.parse().ok()
 }
 
 /// Numbers of the three kinds of object must not agree, or a mix-up in a client would go unseen.
@@ -212,40 +194,21 @@ const LOCATION_NUMBERS: u64 = 64_000_000_000;
 impl Stock {
     pub(crate) fn add_location(&mut self, name: &str, active: bool) -> u64 {
         let id = LOCATION_NUMBERS + count(self.locations.len()) + 1;
-        self.locations.push(Location {
-            id,
-            name: name.to_owned(),
-            active,
-        });
+        self.locations.push(Location { id, name: name.to_owned(), active });
         id
     }
 
     pub(crate) fn add(&mut self, given: NewItem, searchable_at_us: i64) -> u64 {
         let index = self.items.len();
         let offset = count(index);
-        let (id, variant, product) = (
-            ITEM_NUMBERS + offset * 3 + 1,
-            VARIANT_NUMBERS + offset * 7 + 5,
-            PRODUCT_NUMBERS + offset + 9,
-        );
+        let (id, variant, product) =
+            (ITEM_NUMBERS + offset * 3 + 1, VARIANT_NUMBERS + offset * 7 + 5, PRODUCT_NUMBERS + offset + 9);
         let mut levels = BTreeMap::new();
         if let Some(first) = self.locations.first().filter(|_| given.stocked) {
-            levels.insert(
-                first.id,
-                Level {
-                    active: true,
-                    available: given.available,
-                    ..Level::default()
-                },
-            );
+            levels.insert(first.id, Level { active: true, available: given.available, ..Level::default() });
         }
-        for text in [
-            Some(given.sku.as_str()),
-            given.barcode.as_deref(),
-            Some(given.title.as_str()),
-        ]
-        .into_iter()
-        .flatten()
+        for text in
+            [Some(given.sku.as_str()), given.barcode.as_deref(), Some(given.title.as_str())].into_iter().flatten()
         {
             for token in tokens(text) {
                 self.by_token.entry(token).or_default().insert(index);
@@ -253,18 +216,8 @@ impl Stock {
         }
         self.by_item.insert(id, index);
         self.by_variant.insert(variant, index);
-        self.by_sku
-            .entry(given.sku.clone())
-            .or_default()
-            .push(index);
-        self.items.push(Item {
-            id,
-            variant,
-            product,
-            given,
-            levels,
-            searchable_at_us,
-        });
+        self.by_sku.entry(given.sku.clone()).or_default().push(index);
+        self.items.push(Item { id, variant, product, given, levels, searchable_at_us });
         id
     }
 
@@ -279,8 +232,7 @@ impl Stock {
     }
 
     pub(crate) fn variant(&self, id: &str) -> Option<&Item> {
-        self.items
-            .get(*self.by_variant.get(&number("ProductVariant", id)?)?)
+        self.items.get(*self.by_variant.get(&number("ProductVariant", id)?)?)
     }
 
     pub(crate) fn location(&self, id: &str) -> Option<&Location> {
@@ -290,11 +242,7 @@ impl Stock {
 
     /// The items with exactly this SKU.
     pub(crate) fn with_sku(&self, sku: &str) -> impl Iterator<Item = &Item> {
-        self.by_sku
-            .get(sku)
-            .into_iter()
-            .flatten()
-            .filter_map(|index| self.items.get(*index))
+        self.by_sku.get(sku).into_iter().flatten().filter_map(|index| self.items.get(*index))
     }
 
     pub(crate) fn level_mut(&mut self, item: usize, location: u64) -> Option<&mut Level> {
@@ -303,12 +251,7 @@ impl Stock {
 
     /// Stocks the item there; an inactive level comes back with the numbers it had.
     pub(crate) fn activate(&mut self, item: usize, location: u64) -> Option<&mut Level> {
-        let level = self
-            .items
-            .get_mut(item)?
-            .levels
-            .entry(location)
-            .or_default();
+        let level = self.items.get_mut(item)?.levels.entry(location).or_default();
         level.active = true;
         Some(level)
     }
@@ -352,29 +295,14 @@ impl Stock {
     /// Sells online: `available` falls, `committed` grows, `on_hand` stays.
     pub(crate) fn place_order(&mut self, sku: &str, quantity: i64) -> Option<(u64, Vec<Entry>)> {
         let item = *self.by_sku.get(sku)?.first()?;
-        let (location, _) = self
-            .items
-            .get(item)?
-            .levels
-            .iter()
-            .find(|(_, level)| level.active)?;
+        let (location, _) = self.items.get(item)?.levels.iter().find(|(_, level)| level.active)?;
         let location = *location;
         let level = self.level_mut(item, location)?;
         level.available -= quantity;
         level.committed += quantity;
         let id = count(self.orders.len()) + 1;
-        self.orders.push(Order {
-            id,
-            item,
-            sku: sku.to_owned(),
-            quantity,
-            location,
-            state: OrderState::Open,
-        });
-        Some((
-            id,
-            self.order_entry(id, Cause::OrderPlaced, "available", -quantity),
-        ))
+        self.orders.push(Order { id, item, sku: sku.to_owned(), quantity, location, state: OrderState::Open });
+        Some((id, self.order_entry(id, Cause::OrderPlaced, "available", -quantity)))
     }
 
     /// Hands an open order over: `committed` and `on_hand` fall.
@@ -394,10 +322,7 @@ impl Stock {
     }
 
     fn close_order(&mut self, id: u64, state: OrderState) -> Option<(usize, u64, i64)> {
-        let order = self
-            .orders
-            .iter_mut()
-            .find(|order| order.id == id && order.state == OrderState::Open)?;
+        let order = self.orders.iter_mut().find(|order| order.id == id && order.state == OrderState::Open)?;
         order.state = state;
         Some((order.item, order.location, order.quantity))
     }
@@ -408,10 +333,7 @@ impl Stock {
             .iter()
             .find(|order| order.id == id)
             .and_then(|order| Some((order.location, self.items.get(order.item)?)));
-        found
-            .map(|(location, item)| entry(item, location, cause, name, delta))
-            .into_iter()
-            .collect()
+        found.map(|(location, item)| entry(item, location, cause, name, delta)).into_iter().collect()
     }
 }
 
@@ -469,48 +391,23 @@ mod tests {
 
     #[test]
     fn search_finds_near_hits_too() {
-        let stock = stock_of(&[
-            ("ABC-1", 0),
-            ("abc 1 large", 0),
-            ("ABC-12", 0),
-            ("00123", 0),
-            ("123", 0),
-        ]);
-        assert_eq!(
-            stock.search("ABC-1").into_iter().collect::<Vec<_>>(),
-            [0, 1]
-        );
-        assert_eq!(
-            stock.search("00123").into_iter().collect::<Vec<_>>(),
-            [3, 4]
-        );
-        assert_eq!(
-            stock.search("ABC-1*").into_iter().collect::<Vec<_>>(),
-            [0, 1, 2]
-        );
+        let stock = stock_of(&[("ABC-1", 0), ("abc 1 large", 0), ("ABC-12", 0), ("00123", 0), ("123", 0)]);
+        assert_eq!(stock.search("ABC-1").into_iter().collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(stock.search("00123").into_iter().collect::<Vec<_>>(), [3, 4]);
+        assert_eq!(stock.search("ABC-1*").into_iter().collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     fn stock_of(items: &[(&str, i64)]) -> Stock {
         let mut stock = Stock::default();
         stock.add_location("Shop", true);
         for (sku, available) in items {
-            stock.add(
-                NewItem {
-                    title: String::new(),
-                    ..NewItem::stocked(sku, *available)
-                },
-                0,
-            );
+            stock.add(NewItem { title: String::new(), ..NewItem::stocked(sku, *available) }, 0);
         }
         stock
     }
 
     fn numbers(stock: &Stock, sku: &str) -> (i64, i64, i64) {
-        let level = stock
-            .with_sku(sku)
-            .next()
-            .and_then(|item| item.levels.values().next())
-            .unwrap();
+        let level = stock.with_sku(sku).next().and_then(|item| item.levels.values().next()).unwrap();
         (level.available, level.committed, level.on_hand())
     }
 }

@@ -23,22 +23,10 @@ pub(crate) struct View<'a> {
 const PAGE_DEFAULT: usize = 50;
 
 impl View<'_> {
-    fn object(
-        &self,
-        fields: &[Field],
-        type_name: &str,
-        mut resolve: impl FnMut(&Field) -> Seen,
-    ) -> Seen {
+    fn object(&self, fields: &[Field], type_name: &str, mut resolve: impl FnMut(&Field) -> Seen) -> Seen {
         let mut object = Map::new();
-        for field in fields
-            .iter()
-            .filter(|field| field.applies(type_name, self.variables))
-        {
-            let value = if field.name == "__typename" {
-                Value::from(type_name)
-            } else {
-                resolve(field)?
-            };
+        for field in fields.iter().filter(|field| field.applies(type_name, self.variables)) {
+            let value = if field.name == "__typename" { Value::from(type_name) } else { resolve(field)? };
             object.insert(field.key.clone(), value);
         }
         Ok(Value::Object(object))
@@ -58,30 +46,18 @@ impl View<'_> {
                 } else {
                     stock.location(&id())
                 };
-                found.map_or(Ok(Value::Null), |location| {
-                    self.location(&field.fields, location)
-                })
+                found.map_or(Ok(Value::Null), |location| self.location(&field.fields, location))
             }
             "locations" => {
-                let inactive = field
-                    .argument("includeInactive", variables)
-                    .and_then(|v| v.as_bool())
-                    .unwrap_or(false);
-                let found: Vec<&Location> = stock
-                    .locations
-                    .iter()
-                    .filter(|location| location.active || inactive)
-                    .collect();
-                self.connection(field, "Location", &found, |fields, location| {
-                    self.location(fields, location)
-                })
+                let inactive = field.argument("includeInactive", variables).and_then(|v| v.as_bool()).unwrap_or(false);
+                let found: Vec<&Location> =
+                    stock.locations.iter().filter(|location| location.active || inactive).collect();
+                self.connection(field, "Location", &found, |fields, location| self.location(fields, location))
             }
-            "inventoryItem" => stock.item(&id()).map_or(Ok(Value::Null), |(_, item)| {
-                self.inventory_item(&field.fields, item)
-            }),
-            "productVariant" => stock
-                .variant(&id())
-                .map_or(Ok(Value::Null), |item| self.variant(&field.fields, item)),
+            "inventoryItem" => {
+                stock.item(&id()).map_or(Ok(Value::Null), |(_, item)| self.inventory_item(&field.fields, item))
+            }
+            "productVariant" => stock.variant(&id()).map_or(Ok(Value::Null), |item| self.variant(&field.fields, item)),
             "node" => self.node(field, &id()),
             "nodes" => {
                 let ids = field.argument("ids", variables).unwrap_or(Value::Null);
@@ -99,9 +75,7 @@ impl View<'_> {
                     .filter_map(|index| stock.items().get(index))
                     .filter(|item| item.searchable_at_us <= now_us)
                     .collect();
-                self.connection(field, "ProductVariant", &found, |fields, item| {
-                    self.variant(fields, item)
-                })
+                self.connection(field, "ProductVariant", &found, |fields, item| self.variant(fields, item))
             }
             "__schema" | "__type" => Err(
                 json!({"message": "the stand-in shop does not answer introspection", "extensions": {"code": "STAND_IN_UNSUPPORTED"}}),
@@ -122,18 +96,10 @@ impl View<'_> {
     }
 
     fn installation(&self, field: &Field) -> Seen {
-        self.object(&field.fields, "AppInstallation", |f| {
-            match f.name.as_str() {
-                "id" => Ok(json!(gid("AppInstallation", 1))),
-                "accessScopes" => self
-                    .state
-                    .settings
-                    .scopes
-                    .iter()
-                    .map(|scope| self.scope(&f.fields, scope))
-                    .collect(),
-                _ => unsupported("AppInstallation", f),
-            }
+        self.object(&field.fields, "AppInstallation", |f| match f.name.as_str() {
+            "id" => Ok(json!(gid("AppInstallation", 1))),
+            "accessScopes" => self.state.settings.scopes.iter().map(|scope| self.scope(&f.fields, scope)).collect(),
+            _ => unsupported("AppInstallation", f),
         })
     }
 
@@ -152,74 +118,44 @@ impl View<'_> {
         if let Some(item) = self.state.stock.variant(id) {
             return self.variant(&field.fields, item);
         }
-        self.state
-            .stock
-            .location(id)
-            .map_or(Ok(Value::Null), |location| {
-                self.location(&field.fields, location)
-            })
+        self.state.stock.location(id).map_or(Ok(Value::Null), |location| self.location(&field.fields, location))
     }
 
-    fn connection<T>(
-        &self,
-        field: &Field,
-        type_name: &str,
-        all: &[&T],
-        each: impl Fn(&[Field], &T) -> Seen,
-    ) -> Seen {
+    fn connection<T>(&self, field: &Field, type_name: &str, all: &[&T], each: impl Fn(&[Field], &T) -> Seen) -> Seen {
         let number = |name: &str| {
-            field
-                .argument(name, self.variables)
-                .and_then(|v| v.as_u64())
-                .and_then(|n| usize::try_from(n).ok())
+            field.argument(name, self.variables).and_then(|v| v.as_u64()).and_then(|n| usize::try_from(n).ok())
         };
         // A cursor is the position of the object plus one.
-        let start = field
-            .text("after", self.variables)
-            .and_then(|cursor| cursor.parse::<usize>().ok())
-            .unwrap_or(0);
-        let page: Vec<(usize, &T)> = all
-            .iter()
-            .copied()
-            .enumerate()
-            .skip(start)
-            .take(number("first").unwrap_or(PAGE_DEFAULT))
-            .collect();
+        let start = field.text("after", self.variables).and_then(|cursor| cursor.parse::<usize>().ok()).unwrap_or(0);
+        let page: Vec<(usize, &T)> =
+            all.iter().copied().enumerate().skip(start).take(number("first").unwrap_or(PAGE_DEFAULT)).collect();
         let end = page.last().map_or(start, |(position, _)| position + 1);
         let page_info = |f: &Field| {
             self.object(&f.fields, "PageInfo", |f| match f.name.as_str() {
                 "hasNextPage" => Ok(json!(end < all.len())),
                 "hasPreviousPage" => Ok(json!(start > 0)),
-                "startCursor" => Ok(page.first().map_or(Value::Null, |(position, _)| {
-                    json!((position + 1).to_string())
-                })),
-                "endCursor" => Ok(page.last().map_or(Value::Null, |(position, _)| {
-                    json!((position + 1).to_string())
-                })),
+                "startCursor" => {
+                    Ok(page.first().map_or(Value::Null, |(position, _)| json!((position + 1).to_string())))
+                }
+                "endCursor" => Ok(page.last().map_or(Value::Null, |(position, _)| json!((position + 1).to_string()))),
                 _ => unsupported("PageInfo", f),
             })
         };
-        self.object(
-            &field.fields,
-            &format!("{type_name}Connection"),
-            |f| match f.name.as_str() {
-                "nodes" => page.iter().map(|(_, one)| each(&f.fields, one)).collect(),
-                "edges" => page
-                    .iter()
-                    .map(|(position, one)| {
-                        self.object(&f.fields, &format!("{type_name}Edge"), |f| {
-                            match f.name.as_str() {
-                                "cursor" => Ok(json!((position + 1).to_string())),
-                                "node" => each(&f.fields, one),
-                                _ => unsupported("Edge", f),
-                            }
-                        })
+        self.object(&field.fields, &format!("{type_name}Connection"), |f| match f.name.as_str() {
+            "nodes" => page.iter().map(|(_, one)| each(&f.fields, one)).collect(),
+            "edges" => page
+                .iter()
+                .map(|(position, one)| {
+                    self.object(&f.fields, &format!("{type_name}Edge"), |f| match f.name.as_str() {
+                        "cursor" => Ok(json!((position + 1).to_string())),
+                        "node" => each(&f.fields, one),
+                        _ => unsupported("Edge", f),
                     })
-                    .collect(),
-                "pageInfo" => page_info(f),
-                _ => unsupported(type_name, f),
-            },
-        )
+                })
+                .collect(),
+            "pageInfo" => page_info(f),
+            _ => unsupported(type_name, f),
+        })
     }
 
     fn location(&self, fields: &[Field], location: &Location) -> Seen {
@@ -243,12 +179,7 @@ impl View<'_> {
             "title" => Ok(json!("Default Title")),
             "displayName" => Ok(json!(format!("{} - Default Title", item.given.title))),
             "requiresComponents" => Ok(json!(!item.given.components.is_empty())),
-            "inventoryQuantity" => Ok(json!(
-                item.levels
-                    .values()
-                    .map(|level| level.available)
-                    .sum::<i64>()
-            )),
+            "inventoryQuantity" => Ok(json!(item.levels.values().map(|level| level.available).sum::<i64>())),
             "inventoryItem" => self.inventory_item(&f.fields, item),
             "product" => self.object(&f.fields, "Product", |f| match f.name.as_str() {
                 "id" => Ok(json!(gid("Product", item.product))),
@@ -264,22 +195,18 @@ impl View<'_> {
                     .filter_map(|(sku, per)| Some((self.state.stock.with_sku(sku).next()?, *per)))
                     .collect();
                 let parts: Vec<&(&Item, i64)> = parts.iter().collect();
-                self.connection(f, "ProductVariantComponent", &parts, |fields, part| {
-                    self.component(fields, part)
-                })
+                self.connection(f, "ProductVariantComponent", &parts, |fields, part| self.component(fields, part))
             }
             _ => unsupported("ProductVariant", f),
         })
     }
 
     fn component(&self, fields: &[Field], (item, per): &(&Item, i64)) -> Seen {
-        self.object(fields, "ProductVariantComponent", |f| {
-            match f.name.as_str() {
-                "id" => Ok(json!(gid("ProductVariantComponent", item.variant))),
-                "quantity" => Ok(json!(per)),
-                "productVariant" => self.variant(&f.fields, item),
-                _ => unsupported("ProductVariantComponent", f),
-            }
+        self.object(fields, "ProductVariantComponent", |f| match f.name.as_str() {
+            "id" => Ok(json!(gid("ProductVariantComponent", item.variant))),
+            "quantity" => Ok(json!(per)),
+            "productVariant" => self.variant(&f.fields, item),
+            _ => unsupported("ProductVariantComponent", f),
         })
     }
 
@@ -291,39 +218,22 @@ impl View<'_> {
             "sku" => Ok(json!(item.given.sku)),
             "tracked" => Ok(json!(item.given.tracked)),
             "requiresShipping" => Ok(json!(true)),
-            "duplicateSkuCount" => Ok(json!(
-                self.state
-                    .stock
-                    .with_sku(&item.given.sku)
-                    .count()
-                    .saturating_sub(1)
-            )),
+            "duplicateSkuCount" => Ok(json!(self.state.stock.with_sku(&item.given.sku).count().saturating_sub(1))),
             "variant" => self.variant(&f.fields, item),
             "inventoryLevel" => {
                 let location = f.text("locationId", variables).unwrap_or_default();
-                let inactive = f
-                    .argument("includeInactive", variables)
-                    .and_then(|v| v.as_bool())
-                    .unwrap_or(false);
-                let found = self
-                    .state
-                    .stock
-                    .location(&location)
-                    .and_then(|place| Some((place, item.levels.get(&place.id)?)));
+                let inactive = f.argument("includeInactive", variables).and_then(|v| v.as_bool()).unwrap_or(false);
+                let found =
+                    self.state.stock.location(&location).and_then(|place| Some((place, item.levels.get(&place.id)?)));
                 found
                     .filter(|(_, level)| level.active || inactive)
-                    .map_or(Ok(Value::Null), |(place, level)| {
-                        self.level(&f.fields, item, place, level)
-                    })
+                    .map_or(Ok(Value::Null), |(place, level)| self.level(&f.fields, item, place, level))
             }
             "inventoryLevels" => {
                 let places = &self.state.stock.locations;
-                let found: Vec<(&Location, &Level)> = places
-                    .iter()
-                    .filter_map(|place| Some((place, item.levels.get(&place.id)?)))
-                    .collect();
-                let found: Vec<&(&Location, &Level)> =
-                    found.iter().filter(|(_, level)| level.active).collect();
+                let found: Vec<(&Location, &Level)> =
+                    places.iter().filter_map(|place| Some((place, item.levels.get(&place.id)?))).collect();
+                let found: Vec<&(&Location, &Level)> = found.iter().filter(|(_, level)| level.active).collect();
                 self.connection(f, "InventoryLevel", &found, |fields, (place, level)| {
                     self.level(fields, item, place, level)
                 })
@@ -335,21 +245,13 @@ impl View<'_> {
     fn level(&self, fields: &[Field], item: &Item, place: &Location, level: &Level) -> Seen {
         let variables = self.variables;
         self.object(fields, "InventoryLevel", |f| match f.name.as_str() {
-            "id" => Ok(json!(format!(
-                "{}?inventory_item_id={}",
-                gid("InventoryLevel", place.id + 1),
-                item.id
-            ))),
+            "id" => Ok(json!(format!("{}?inventory_item_id={}", gid("InventoryLevel", place.id + 1), item.id))),
             "isActive" => Ok(json!(level.active)),
             "item" => self.inventory_item(&f.fields, item),
             "location" => self.location(&f.fields, place),
             "quantities" => {
                 let names = f.argument("names", variables).unwrap_or(Value::Null);
-                let wanted = names
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Value::as_str);
+                let wanted = names.as_array().into_iter().flatten().filter_map(Value::as_str);
                 wanted
                     .filter_map(|name| Some((name, level.named(name)?)))
                     .map(|(name, quantity)| self.quantity(&f.fields, name, quantity))
@@ -379,104 +281,65 @@ impl View<'_> {
             Done::Effect(group) => (group.as_deref(), &[][..]),
             Done::Refused(errors) => (None, errors.as_slice()),
         };
-        self.object(&field.fields, &format!("{type_name}Payload"), |f| {
-            match f.name.as_str() {
-                "inventoryAdjustmentGroup" => {
-                    group.map_or(Ok(Value::Null), |group| self.group(&f.fields, group))
-                }
-                "inventoryLevel" if errors.is_empty() => {
-                    let (item, place) = (
-                        field
-                            .text("inventoryItemId", self.variables)
-                            .unwrap_or_default(),
-                        field.text("locationId", self.variables).unwrap_or_default(),
-                    );
-                    let found = self
-                        .state
-                        .stock
-                        .item(&item)
-                        .zip(self.state.stock.location(&place));
-                    let found = found.and_then(|((_, item), place)| {
-                        Some((item, place, item.levels.get(&place.id)?))
-                    });
-                    found.map_or(Ok(Value::Null), |(item, place, level)| {
-                        self.level(&f.fields, item, place, level)
-                    })
-                }
-                "inventoryLevel" => Ok(Value::Null),
-                "userErrors" => errors
-                    .iter()
-                    .map(|error| self.user_error(&f.fields, type_name, error))
-                    .collect(),
-                _ => unsupported(type_name, f),
+        self.object(&field.fields, &format!("{type_name}Payload"), |f| match f.name.as_str() {
+            "inventoryAdjustmentGroup" => group.map_or(Ok(Value::Null), |group| self.group(&f.fields, group)),
+            "inventoryLevel" if errors.is_empty() => {
+                let (item, place) = (
+                    field.text("inventoryItemId", self.variables).unwrap_or_default(),
+                    field.text("locationId", self.variables).unwrap_or_default(),
+                );
+                let found = self.state.stock.item(&item).zip(self.state.stock.location(&place));
+                let found = found.and_then(|((_, item), place)| Some((item, place, item.levels.get(&place.id)?)));
+                found.map_or(Ok(Value::Null), |(item, place, level)| self.level(&f.fields, item, place, level))
             }
+            "inventoryLevel" => Ok(Value::Null),
+            "userErrors" => errors.iter().map(|error| self.user_error(&f.fields, type_name, error)).collect(),
+            _ => unsupported(type_name, f),
         })
     }
 
     fn user_error(&self, fields: &[Field], type_name: &str, error: &UserError) -> Seen {
-        self.object(fields, &format!("{type_name}UserError"), |f| {
-            match f.name.as_str() {
-                "code" => Ok(json!(error.code)),
-                "field" => Ok(json!(error.field)),
-                "message" => Ok(json!(error.message)),
-                _ => unsupported("UserError", f),
-            }
+        self.object(fields, &format!("{type_name}UserError"), |f| match f.name.as_str() {
+            "code" => Ok(json!(error.code)),
+            "field" => Ok(json!(error.field)),
+            "message" => Ok(json!(error.message)),
+            _ => unsupported("UserError", f),
         })
     }
 
     fn group(&self, fields: &[Field], group: &Group) -> Seen {
-        self.object(fields, "InventoryAdjustmentGroup", |f| {
-            match f.name.as_str() {
-                "id" => Ok(json!(gid("InventoryAdjustmentGroup", group.id))),
-                "createdAt" => Ok(json!(
-                    jiff::Timestamp::from_microsecond(group.created_us)
-                        .unwrap_or_default()
-                        .to_string()
-                )),
-                "reason" => Ok(json!(group.reason)),
-                "referenceDocumentUri" => Ok(json!(group.reference)),
-                "changes" => {
-                    let mirrored = |name: &str| {
-                        if name == "incoming" || name == "on_hand" {
-                            None
-                        } else {
-                            Some("on_hand")
-                        }
-                    };
-                    let other = if group.name == "on_hand" {
-                        Some("available")
-                    } else {
-                        mirrored(&group.name)
-                    };
-                    let names = [Some(group.name.as_str()), other];
-                    group
-                        .rows
-                        .iter()
-                        .flat_map(|row| names.into_iter().flatten().map(move |name| (row, name)))
-                        .map(|(row, name)| self.change(&f.fields, row, name))
-                        .collect()
-                }
-                _ => unsupported("InventoryAdjustmentGroup", f),
+        self.object(fields, "InventoryAdjustmentGroup", |f| match f.name.as_str() {
+            "id" => Ok(json!(gid("InventoryAdjustmentGroup", group.id))),
+            "createdAt" => {
+                Ok(json!(jiff::Timestamp::from_microsecond(group.created_us).unwrap_or_default().to_string()))
             }
+            "reason" => Ok(json!(group.reason)),
+            "referenceDocumentUri" => Ok(json!(group.reference)),
+            "changes" => {
+                let mirrored = |name: &str| {
+                    if name == "incoming" || name == "on_hand" { None } else { Some("on_hand") }
+                };
+                let other = if group.name == "on_hand" { Some("available") } else { mirrored(&group.name) };
+                let names = [Some(group.name.as_str()), other];
+                group
+                    .rows
+                    .iter()
+                    .flat_map(|row| names.into_iter().flatten().map(move |name| (row, name)))
+                    .map(|(row, name)| self.change(&f.fields, row, name))
+                    .collect()
+            }
+            _ => unsupported("InventoryAdjustmentGroup", f),
         })
     }
 
-    fn change(
-        &self,
-        fields: &[Field],
-        (item, place, delta): &(usize, u64, i64),
-        name: &str,
-    ) -> Seen {
+    fn change(&self, fields: &[Field], (item, place, delta): &(usize, u64, i64), name: &str) -> Seen {
         self.object(fields, "InventoryChange", |f| match f.name.as_str() {
             "name" => Ok(json!(name)),
             "delta" => Ok(json!(delta)),
             "quantityAfterChange" | "ledgerDocumentUri" => Ok(Value::Null),
-            "item" => self
-                .state
-                .stock
-                .items()
-                .get(*item)
-                .map_or(Ok(Value::Null), |item| self.inventory_item(&f.fields, item)),
+            "item" => {
+                self.state.stock.items().get(*item).map_or(Ok(Value::Null), |item| self.inventory_item(&f.fields, item))
+            }
             "location" => self
                 .state
                 .stock

@@ -39,21 +39,15 @@ impl SaleFiles {
         let journal = match settings.pattern {
             Pattern::Journal => Some(open_journal(settings)?),
             Pattern::PerTransaction => {
-                std::fs::create_dir_all(&settings.path).with_context(|| {
-                    format!("cannot make the folder {}", settings.path.display())
-                })?;
+                std::fs::create_dir_all(&settings.path)
+                    .with_context(|| format!("cannot make the folder {}", settings.path.display()))?;
                 None
             }
             Pattern::ExportRenamed | Pattern::ExportInPlace => None,
         };
         // Rows of a CSV journal can only be added to a ticket, never changed.
         let corrects = settings.pattern != Pattern::Journal || settings.format == Format::JsonLines;
-        Ok(Self {
-            journal,
-            exported: Vec::new(),
-            rotations: 0,
-            corrects,
-        })
+        Ok(Self { journal, exported: Vec::new(), rotations: 0, corrects })
     }
 
     pub(crate) const fn takes_corrections(&self) -> bool {
@@ -82,110 +76,66 @@ impl SaleFiles {
                 Ok(Pending::Append(bytes))
             }
             Pattern::ExportRenamed | Pattern::ExportInPlace => {
-                match self
-                    .exported
-                    .iter_mut()
-                    .rev()
-                    .find(|(number, _)| *number == ticket.number)
-                {
+                match self.exported.iter_mut().rev().find(|(number, _)| *number == ticket.number) {
                     Some((_, known)) => *known = text,
                     None => self.exported.push((ticket.number.clone(), text)),
                 }
                 let all = self.exported.iter().map(|(_, text)| text.as_str());
                 Ok(Pending::Whole(
                     settings.path.clone(),
-                    header(settings)
-                        .into_iter()
-                        .chain(all)
-                        .collect::<String>()
-                        .into_bytes(),
+                    header(settings).into_iter().chain(all).collect::<String>().into_bytes(),
                 ))
             }
             Pattern::PerTransaction => {
-                let ending = if settings.format == Format::Csv {
-                    "csv"
-                } else {
-                    "json"
-                };
+                let ending = if settings.format == Format::Csv { "csv" } else { "json" };
                 let path = settings.path.join(format!("{}.{ending}", ticket.number));
                 Ok(Pending::Whole(
                     path,
-                    header(settings)
-                        .into_iter()
-                        .chain([text.as_str()])
-                        .collect::<String>()
-                        .into_bytes(),
+                    header(settings).into_iter().chain([text.as_str()]).collect::<String>().into_bytes(),
                 ))
             }
         }
     }
 
     /// Completes the ticket.
-    pub(crate) fn finish(
-        &mut self,
-        settings: &TillSettings,
-        pending: Pending,
-    ) -> anyhow::Result<()> {
+    pub(crate) fn finish(&mut self, settings: &TillSettings, pending: Pending) -> anyhow::Result<()> {
         match pending {
             Pending::Append(bytes) => self.append(&bytes),
-            Pending::Whole(path, bytes) if settings.pattern == Pattern::ExportInPlace => {
-                write_whole(&path, &bytes)
-            }
+            Pending::Whole(path, bytes) if settings.pattern == Pattern::ExportInPlace => write_whole(&path, &bytes),
             Pending::Whole(path, bytes) => {
                 let beside = path.with_file_name(".being-written.tmp");
                 write_whole(&beside, &bytes)?;
-                std::fs::rename(&beside, &path)
-                    .with_context(|| format!("cannot rename into {}", path.display()))
+                std::fs::rename(&beside, &path).with_context(|| format!("cannot rename into {}", path.display()))
             }
         }
     }
 
     fn append(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.journal
-            .as_mut()
-            .context("no journal is open")?
-            .write_all(bytes)
-            .context("cannot write the sale file")
+        self.journal.as_mut().context("no journal is open")?.write_all(bytes).context("cannot write the sale file")
     }
 
     pub(crate) fn rotate(&mut self, settings: &TillSettings) -> anyhow::Result<PathBuf> {
         anyhow::ensure!(self.journal.is_some(), "only a journal can be rotated");
         self.rotations += 1;
-        let name = settings
-            .path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or("sales");
-        let old = settings
-            .path
-            .with_file_name(format!("{name}.{}", self.rotations));
-        std::fs::rename(&settings.path, &old)
-            .with_context(|| format!("cannot rename {}", settings.path.display()))?;
+        let name = settings.path.file_name().and_then(|name| name.to_str()).unwrap_or("sales");
+        let old = settings.path.with_file_name(format!("{name}.{}", self.rotations));
+        std::fs::rename(&settings.path, &old).with_context(|| format!("cannot rename {}", settings.path.display()))?;
         self.journal = Some(open_journal(settings)?);
         Ok(old)
     }
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut file =
-        File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(bytes)
-        .with_context(|| format!("cannot write {}", path.display()))
+    let mut file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn open_journal(settings: &TillSettings) -> anyhow::Result<File> {
-    let open = || {
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&settings.path)
-    };
-    let mut file =
-        open().with_context(|| format!("cannot open the sale file {}", settings.path.display()))?;
+    let open = || OpenOptions::new().create(true).append(true).open(&settings.path);
+    let mut file = open().with_context(|| format!("cannot open the sale file {}", settings.path.display()))?;
     let empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
     if let Some(header) = header(settings).filter(|_| empty) {
-        file.write_all(header.as_bytes())
-            .context("cannot write the header of the sale file")?;
+        file.write_all(header.as_bytes()).context("cannot write the header of the sale file")?;
     }
     Ok(file)
 }
@@ -196,11 +146,7 @@ fn header(settings: &TillSettings) -> Option<&'static str> {
 
 pub(crate) fn source_table(settings: &TillSettings, name: &str) -> String {
     let (format, pattern) = (
-        if settings.format == Format::Csv {
-            "csv"
-        } else {
-            "jsonl"
-        },
+        if settings.format == Format::Csv { "csv" } else { "jsonl" },
         match settings.pattern {
             Pattern::Journal => "journal",
             Pattern::ExportRenamed | Pattern::ExportInPlace => "export",
@@ -208,8 +154,12 @@ pub(crate) fn source_table(settings: &TillSettings, name: &str) -> String {
         },
     );
     let mut table = String::new();
-    writeln!(table, "[[source]]\nname = {name:?}\nkind = \"file\"\npath = {:?}\nformat = {format:?}\npattern = {pattern:?}\n", settings.path.display().to_string())
-        .expect("writing to a string never fails");
+    writeln!(
+        table,
+        "[[source]]\nname = {name:?}\nkind = \"file\"\npath = {:?}\nformat = {format:?}\npattern = {pattern:?}\n",
+        settings.path.display().to_string()
+    )
+    .expect("writing to a string never fails");
     table.push_str("[source.columns]\ntransaction = \"transaction\"\nregister = \"register\"\nline = \"line\"\nsold_at = \"sold_at\"\nstatus = \"status\"\nkind = \"kind\"\nsku = \"sku\"\nquantity = \"quantity\"\n");
     if settings.format == Format::JsonLines {
         table.push_str("items = \"items\"\n");

@@ -9,8 +9,7 @@ use crate::decimal::Decimal;
 use crate::dice::Dice;
 
 /// Header of the CSV files.
-pub(crate) const CSV_HEADER: &str =
-    "transaction,register,line,sold_at,status,kind,sku,name,quantity,price\r\n";
+pub(crate) const CSV_HEADER: &str = "transaction,register,line,sold_at,status,kind,sku,name,quantity,price\r\n";
 
 /// Of a thousand lines, so many are weighed if there is anything to weigh.
 const WEIGHED_PER_MILLE: u32 = 200;
@@ -45,51 +44,26 @@ impl Ticket {
     pub(crate) fn rung_up(settings: &TillSettings, dice: &mut Dice, number: String) -> Self {
         let mut lines = Vec::new();
         for _ in 0..=dice.below(settings.lines_max.max(1)) {
-            let weighed = !settings.weighed_skus.is_empty()
-                && (settings.skus.is_empty() || dice.happens(WEIGHED_PER_MILLE));
-            let from = if weighed {
-                &settings.weighed_skus
-            } else {
-                &settings.skus
-            };
+            let weighed =
+                !settings.weighed_skus.is_empty() && (settings.skus.is_empty() || dice.happens(WEIGHED_PER_MILLE));
+            let from = if weighed { &settings.weighed_skus } else { &settings.skus };
             let Some(sku) = dice.pick(from).cloned() else {
                 continue;
             };
             let grams = i64::try_from(50 + dice.below(1500)).unwrap_or(1);
             let pieces = i64::try_from(1 + dice.below(3)).unwrap_or(1);
-            let amount = if weighed {
-                Decimal::thousandths(grams)
-            } else {
-                Decimal::units(pieces)
-            };
-            let quantity = if dice.happens(settings.returns_per_mille) {
-                -amount
-            } else {
-                amount
-            };
+            let amount = if weighed { Decimal::thousandths(grams) } else { Decimal::units(pieces) };
+            let quantity = if dice.happens(settings.returns_per_mille) { -amount } else { amount };
             let name = article_name(&sku, settings.awkward_names, dice);
-            let line = TicketLine {
-                sku,
-                quantity,
-                name,
-            };
+            let line = TicketLine { sku, quantity, name };
             if dice.happens(settings.line_voids_per_mille) {
                 lines.push(line.clone());
-                lines.push(TicketLine {
-                    quantity: -line.quantity,
-                    ..line
-                });
+                lines.push(TicketLine { quantity: -line.quantity, ..line });
             } else {
                 lines.push(line);
             }
         }
-        Self {
-            register: settings.register.clone(),
-            number,
-            sold_at_s: now_s(),
-            voided: false,
-            lines,
-        }
+        Self { register: settings.register.clone(), number, sold_at_s: now_s(), voided: false, lines }
     }
 
     pub(crate) fn of(register: &str, number: String, changes: &[(&str, Decimal)]) -> Self {
@@ -101,13 +75,7 @@ impl Ticket {
                 name: format!("Article {sku}"),
             })
             .collect();
-        Self {
-            register: register.to_owned(),
-            number,
-            sold_at_s: now_s(),
-            voided: false,
-            lines,
-        }
+        Self { register: register.to_owned(), number, sold_at_s: now_s(), voided: false, lines }
     }
 
     /// (line, article, change of stock) of everything that moves stock.
@@ -115,10 +83,7 @@ impl Ticket {
         if self.voided {
             return Vec::new();
         }
-        (1..)
-            .zip(&self.lines)
-            .map(|(number, line)| (number, line.sku.clone(), -line.quantity))
-            .collect()
+        (1..).zip(&self.lines).map(|(number, line)| (number, line.sku.clone(), -line.quantity)).collect()
     }
 
     /// Its records, complete with their line ends.
@@ -134,19 +99,13 @@ impl Ticket {
     }
 
     fn sold_at(&self) -> String {
-        jiff::Timestamp::from_second(self.sold_at_s)
-            .unwrap_or_default()
-            .to_string()
+        jiff::Timestamp::from_second(self.sold_at_s).unwrap_or_default().to_string()
     }
 
     fn csv(&self) -> String {
         let (mut text, sold_at) = (String::new(), self.sold_at());
         for (number, line) in (1..).zip(&self.lines) {
-            let TicketLine {
-                sku,
-                quantity,
-                name,
-            } = line;
+            let TicketLine { sku, quantity, name } = line;
             let (kind, status) = (kind(line), self.status());
             let name = name.replace('"', "\"\"");
             writeln!(
@@ -170,11 +129,7 @@ impl Ticket {
 }
 
 fn kind(line: &TicketLine) -> &'static str {
-    if line.quantity.is_negative() {
-        "return"
-    } else {
-        "sale"
-    }
+    if line.quantity.is_negative() { "return" } else { "sale" }
 }
 
 fn article_name(sku: &str, awkward: bool, dice: &mut Dice) -> String {

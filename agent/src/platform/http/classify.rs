@@ -6,17 +6,11 @@ use sync_core::model::Timestamp;
 use sync_core::outbox::verdict::{Answer, RowRefusal, RowRemedy};
 
 use super::wire::{FrozenBody, Refusals};
-use crate::platform::transport::status::{
-    StatusClass, answer_by_status, answer_unreached, said, status_class,
-};
+use crate::platform::transport::status::{StatusClass, answer_by_status, answer_unreached, said, status_class};
 use crate::platform::transport::{EXCERPT_CHARS_MAX, Reply, Unreached};
 
 /// What a post came to.
-pub(super) fn classify(
-    outcome: &Result<Reply, Unreached>,
-    frozen: &[u8],
-    now: Timestamp,
-) -> Answer {
+pub(super) fn classify(outcome: &Result<Reply, Unreached>, frozen: &[u8], now: Timestamp) -> Answer {
     let reply = match outcome {
         Ok(reply) => reply,
         Err(failure) => return answer_unreached(failure),
@@ -30,27 +24,19 @@ pub(super) fn classify(
     }
     let rows = rows(reply, frozen);
     if rows.is_empty() {
-        return Answer::Refused {
-            code: format!("http_{}", reply.status),
-            message: said(reply),
-        };
+        return Answer::Refused { code: format!("http_{}", reply.status), message: said(reply) };
     }
     Answer::RowsRefused { rows }
 }
 
 /// Refused changes that are in the batch, one per SKU.
 fn rows(reply: &Reply, frozen: &[u8]) -> Vec<RowRefusal> {
-    let (Ok(refusals), Ok(body)) = (
-        serde_json::from_slice::<Refusals>(&reply.body),
-        serde_json::from_slice::<FrozenBody<'_>>(frozen),
-    ) else {
+    let (Ok(refusals), Ok(body)) =
+        (serde_json::from_slice::<Refusals>(&reply.body), serde_json::from_slice::<FrozenBody<'_>>(frozen))
+    else {
         return Vec::new();
     };
-    let skus: BTreeMap<&str, &str> = body
-        .changes
-        .iter()
-        .map(|change| (&*change.id, &*change.sku))
-        .collect();
+    let skus: BTreeMap<&str, &str> = body.changes.iter().map(|change| (&*change.id, &*change.sku)).collect();
     let mut rows: BTreeMap<&str, RowRefusal> = BTreeMap::new();
     for refusal in refusals.refused {
         let Some(sku) = skus.get(refusal.id.as_str()) else {
@@ -58,11 +44,7 @@ fn rows(reply: &Reply, frozen: &[u8]) -> Vec<RowRefusal> {
         };
         rows.entry(sku).or_insert_with(|| RowRefusal {
             item: (*sku).to_owned(),
-            code: short(
-                refusal
-                    .code
-                    .unwrap_or_else(|| format!("http_{}", reply.status)),
-            ),
+            code: short(refusal.code.unwrap_or_else(|| format!("http_{}", reply.status))),
             message: short(refusal.message.unwrap_or_default()),
             remedy: RowRemedy::DeadLetter,
         });
@@ -71,10 +53,7 @@ fn rows(reply: &Reply, frozen: &[u8]) -> Vec<RowRefusal> {
 }
 
 fn short(text: String) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(EXCERPT_CHARS_MAX)
-        .collect()
+    text.chars().filter(|c| !c.is_control()).take(EXCERPT_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -96,12 +75,7 @@ mod tests {
         assert_eq!(check(204, ""), Answer::Applied { reference: None });
         assert_eq!(check(409, ""), Answer::InProgress);
         assert_eq!(check(413, ""), Answer::TooLarge);
-        assert_eq!(
-            check(429, ""),
-            Answer::Throttled {
-                wait: Some(Duration::from_secs(3))
-            }
-        );
+        assert_eq!(check(429, ""), Answer::Throttled { wait: Some(Duration::from_secs(3)) });
         for (status, cause) in [
             (401, LaneRefusal::Unauthorised),
             (403, LaneRefusal::Forbidden),
@@ -109,30 +83,18 @@ mod tests {
             (404, LaneRefusal::Misconfigured),
             (302, LaneRefusal::Misconfigured),
         ] {
-            assert!(
-                matches!(check(status, ""), Answer::LaneRefused { cause: c, .. } if c == cause),
-                "{status}"
-            );
+            assert!(matches!(check(status, ""), Answer::LaneRefused { cause: c, .. } if c == cause), "{status}");
         }
         for status in [408, 500, 502, 503, 504] {
             let wait = Some(Duration::from_secs(3));
-            assert!(
-                matches!(check(status, "<html>"), Answer::Unknown { wait: w, .. } if w == wait),
-                "{status}"
-            );
+            assert!(matches!(check(status, "<html>"), Answer::Unknown { wait: w, .. } if w == wait), "{status}");
         }
     }
 
     #[test]
     fn a_yes_whose_body_is_cut_is_a_yes() {
-        let reply = Reply {
-            end: BodyEnd::Cut("reset".to_owned()),
-            ..reply(202, "{")
-        };
-        assert_eq!(
-            classify(&Ok(reply), FROZEN.as_bytes(), Timestamp(0)),
-            Answer::Applied { reference: None }
-        );
+        let reply = Reply { end: BodyEnd::Cut("reset".to_owned()), ..reply(202, "{") };
+        assert_eq!(classify(&Ok(reply), FROZEN.as_bytes(), Timestamp(0)), Answer::Applied { reference: None });
     }
 
     #[test]
@@ -144,52 +106,29 @@ mod tests {
             message: message.to_owned(),
             remedy: RowRemedy::DeadLetter,
         };
-        let rows = vec![
-            row("A", "http_422", ""),
-            row("B\"2", "unknown_sku", "no such article"),
-        ];
+        let rows = vec![row("A", "http_422", ""), row("B\"2", "unknown_sku", "no such article")];
         assert_eq!(check(422, body), Answer::RowsRefused { rows });
     }
 
     #[test]
     fn a_refusal_without_a_usable_list_is_of_the_whole() {
-        for body in [
-            "",
-            "no",
-            r#"{"refused":[]}"#,
-            r#"{"refused":[{"id":"99"}]}"#,
-            r#"{"error":"x"}"#,
-        ] {
-            assert!(
-                matches!(check(400, body), Answer::Refused { code, .. } if code == "http_400"),
-                "{body}"
-            );
+        for body in ["", "no", r#"{"refused":[]}"#, r#"{"refused":[{"id":"99"}]}"#, r#"{"error":"x"}"#] {
+            assert!(matches!(check(400, body), Answer::Refused { code, .. } if code == "http_400"), "{body}");
         }
     }
 
     #[test]
     fn without_a_reply_it_matters_whether_anything_was_sent() {
         let not_sent = Err(Unreached::NotSent("refused".to_owned()));
-        assert!(matches!(
-            classify(&not_sent, b"", Timestamp(0)),
-            Answer::Unavailable { .. }
-        ));
+        assert!(matches!(classify(&not_sent, b"", Timestamp(0)), Answer::Unavailable { .. }));
         let maybe = Err(Unreached::MaybeSent("time-out".to_owned()));
-        assert!(matches!(
-            classify(&maybe, b"", Timestamp(0)),
-            Answer::Unknown { .. }
-        ));
+        assert!(matches!(classify(&maybe, b"", Timestamp(0)), Answer::Unknown { .. }));
     }
 
     fn reply(status: u16, body: &str) -> Reply {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", HeaderValue::from_static("3"));
-        Reply {
-            status,
-            headers,
-            body: body.as_bytes().to_vec(),
-            end: BodyEnd::Complete,
-        }
+        Reply { status, headers, body: body.as_bytes().to_vec(), end: BodyEnd::Complete }
     }
 
     fn check(status: u16, body: &str) -> Answer {

@@ -46,28 +46,16 @@ impl Http {
             .map(|(name, text)| {
                 let source = match text {
                     HeaderText::Plain(text) => HeaderSource::Plain(text.clone()),
-                    HeaderText::Secret(source) => {
-                        HeaderSource::Held(HeldSecret::new(source.clone()))
-                    }
+                    HeaderText::Secret(source) => HeaderSource::Held(HeldSecret::new(source.clone())),
                 };
                 (name.clone(), source)
             })
             .collect();
-        Self {
-            settings,
-            http,
-            clock,
-            signing,
-            headers,
-        }
+        Self { settings, http, clock, signing, headers }
     }
 
     /// One attempt's headers around the frozen body.
-    fn request(
-        &self,
-        key: &str,
-        body: &[u8],
-    ) -> Result<(reqwest::RequestBuilder, Used), CallFailure> {
+    fn request(&self, key: &str, body: &[u8]) -> Result<(reqwest::RequestBuilder, Used), CallFailure> {
         let mut used = Used(Vec::new());
         let mut request = self
             .http
@@ -77,13 +65,10 @@ impl Http {
         for (name, source) in &self.headers {
             let name = HeaderName::try_from(name.as_str()).map_err(|_| bad_header(name))?;
             let value = match source {
-                HeaderSource::Plain(text) => {
-                    HeaderValue::from_str(text).map_err(|_| bad_header(name.as_str()))?
-                }
+                HeaderSource::Plain(text) => HeaderValue::from_str(text).map_err(|_| bad_header(name.as_str()))?,
                 HeaderSource::Held(held) => {
                     let secret = held.value().map_err(unreadable)?;
-                    let mut value = HeaderValue::from_str(secret.expose())
-                        .map_err(|_| bad_header(name.as_str()))?;
+                    let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| bad_header(name.as_str()))?;
                     value.set_sensitive(true);
                     used.0.push(secret);
                     value
@@ -115,10 +100,7 @@ impl Http {
         });
         let mut changed = false;
         for (held, secret) in held.chain(&self.signing).zip(&used.0) {
-            changed |= held
-                .value_after_refusal(secret)
-                .map_err(unreadable)?
-                .is_some();
+            changed |= held.value_after_refusal(secret).map_err(unreadable)?.is_some();
         }
         Ok(changed)
     }
@@ -146,23 +128,14 @@ impl Http {
         let now = (self.clock)();
         let key = IdempotencyKey::new(format!("probe-{}", now.0));
         let body = map::body(&self.settings.store, &key, &[]);
-        let reply = self
-            .post(key.as_str(), &body)
-            .await?
-            .map_err(failure_unreached)?;
+        let reply = self.post(key.as_str(), &body).await?.map_err(failure_unreached)?;
         let mut report = ProbeReport::default();
         let mut fact = |name: &str, value: String| report.facts.push((name.to_owned(), value));
         fact("url", shown(&self.settings.url));
-        fact(
-            "signed",
-            if self.signing.is_some() { "yes" } else { "no" }.to_owned(),
-        );
+        fact("signed", if self.signing.is_some() { "yes" } else { "no" }.to_owned());
         fact("answer", format!("HTTP {}", reply.status));
         // Some receivers want at least one change: they are there and let us in all the same.
-        if matches!(
-            status_class(reply.status),
-            StatusClass::BadRequest | StatusClass::Conflict
-        ) {
+        if matches!(status_class(reply.status), StatusClass::BadRequest | StatusClass::Conflict) {
             return Ok(report);
         }
         failure_by_status(&reply, now).map_or(Ok(report), Err)
@@ -170,16 +143,11 @@ impl Http {
 }
 
 fn misconfigured(detail: String) -> CallFailure {
-    CallFailure::LaneRefused {
-        cause: LaneRefusal::Misconfigured,
-        detail,
-    }
+    CallFailure::LaneRefused { cause: LaneRefusal::Misconfigured, detail }
 }
 
 fn bad_header(name: &str) -> CallFailure {
-    misconfigured(format!(
-        "header `{name}` has a name or value that no request can carry"
-    ))
+    misconfigured(format!("header `{name}` has a name or value that no request can carry"))
 }
 
 fn unreadable(error: SecretError) -> CallFailure {
@@ -217,10 +185,7 @@ impl Platform for Http {
         Box::pin(std::future::ready(Ok(vec![Found::Unknown; skus.len()])))
     }
 
-    fn read_back<'a>(
-        &'a self,
-        items: &'a [String],
-    ) -> Call<'a, Result<Vec<Option<i64>>, CallFailure>> {
+    fn read_back<'a>(&'a self, items: &'a [String]) -> Call<'a, Result<Vec<Option<i64>>, CallFailure>> {
         Box::pin(std::future::ready(Ok(vec![None; items.len()])))
     }
 

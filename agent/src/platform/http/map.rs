@@ -13,12 +13,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// The body of DESIGN section 6: decimals as text, `null` for what is not known. The same batch gives the same
 /// bytes.
 pub(super) fn body(store: &StoreId, key: &IdempotencyKey, changes: &[Change]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(
-        changes
-            .len()
-            .saturating_mul(CHANGE_BYTES_USUAL)
-            .saturating_add(128),
-    );
+    let mut out = Vec::with_capacity(changes.len().saturating_mul(CHANGE_BYTES_USUAL).saturating_add(128));
     out.extend_from_slice(b"{\"batch\":");
     text(&mut out, key.as_str());
     out.extend_from_slice(b",\"store\":");
@@ -86,11 +81,7 @@ fn text(out: &mut Vec<u8>, text: &str) {
 }
 
 const fn hex(nibble: u8) -> u8 {
-    if nibble < 10 {
-        b'0' + nibble
-    } else {
-        b'a' + nibble - 10
-    }
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 /// `"-2"`, `"0.25"`.
@@ -100,11 +91,7 @@ fn quantity(out: &mut Vec<u8>, quantity: Quantity) {
         out.push(b'-');
     }
     let micros = quantity.micros().unsigned_abs();
-    out.extend_from_slice(
-        itoa::Buffer::new()
-            .format(micros / MICROS_PER_UNIT)
-            .as_bytes(),
-    );
+    out.extend_from_slice(itoa::Buffer::new().format(micros / MICROS_PER_UNIT).as_bytes());
     fraction(out, micros % MICROS_PER_UNIT);
     out.push(b'"');
 }
@@ -149,22 +136,13 @@ fn civil(days: i64) -> (u64, u64, u64) {
     // 0000-03-01 to 9999-12-31: RFC 3339 has four digits for a year.
     let from_march = days.clamp(-719_468, 2_932_896) + 719_468;
     let (era, day_of_era) = (from_march / 146_097, from_march % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (
-        year.unsigned_abs(),
-        month.unsigned_abs(),
-        day.unsigned_abs(),
-    )
+    (year.unsigned_abs(), month.unsigned_abs(), day.unsigned_abs())
 }
 
 /// All places from `place` down, zeros included.
@@ -201,19 +179,9 @@ mod tests {
 
     #[test]
     fn a_batch_is_written_as_promised() {
-        let merged = Change {
-            entry: EntryId(8),
-            transaction: None,
-            on_hand: None,
-            sold_at: None,
-            kind: "mixed",
-            ..sale()
-        };
-        let bytes = body(
-            &StoreId::from("harbour"),
-            &IdempotencyKey::from("k-1"),
-            &[sale(), merged],
-        );
+        let merged =
+            Change { entry: EntryId(8), transaction: None, on_hand: None, sold_at: None, kind: "mixed", ..sale() };
+        let bytes = body(&StoreId::from("harbour"), &IdempotencyKey::from("k-1"), &[sale(), merged]);
         let expected = concat!(
             r#"{"batch":"k-1","store":"harbour","changes":["#,
             r#"{"id":"7","sku":"TEA-1","delta":"-2","on_hand":"17","transaction":"main|3|1001","#,
@@ -225,15 +193,7 @@ mod tests {
 
     #[test]
     fn any_text_is_legal_json() {
-        for sku in [
-            "plain",
-            "quo\"te",
-            "back\\slash",
-            "tab\tline\nend\r",
-            "\u{0}\u{1f}\u{7f}",
-            "Käse 200 g",
-            "🍎",
-        ] {
+        for sku in ["plain", "quo\"te", "back\\slash", "tab\tline\nend\r", "\u{0}\u{1f}\u{7f}", "Käse 200 g", "🍎"] {
             let mut out = Vec::new();
             text(&mut out, sku);
             assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), sku);
@@ -242,32 +202,12 @@ mod tests {
 
     #[test]
     fn quantities_and_times_agree_with_the_slow_way() {
-        for micros in [
-            0,
-            1,
-            -1,
-            250_000,
-            -300_000,
-            1_999_999,
-            123_456_789,
-            i64::MIN,
-            i64::MAX,
-        ] {
+        for micros in [0, 1, -1, 250_000, -300_000, 1_999_999, 123_456_789, i64::MIN, i64::MAX] {
             let mut out = Vec::new();
             quantity(&mut out, Quantity::from_micros(micros));
-            assert_eq!(
-                String::from_utf8(out).unwrap(),
-                format!("\"{}\"", Quantity::from_micros(micros))
-            );
+            assert_eq!(String::from_utf8(out).unwrap(), format!("\"{}\"", Quantity::from_micros(micros)));
         }
-        for micros in [
-            0,
-            -1,
-            951_782_400_000_000,
-            951_868_799_999_999,
-            1_709_164_800_500_000,
-            4_107_542_400_000_000,
-        ] {
+        for micros in [0, -1, 951_782_400_000_000, 951_868_799_999_999, 1_709_164_800_500_000, 4_107_542_400_000_000] {
             let mut out = Vec::new();
             time(&mut out, Timestamp(micros));
             let expected = jiff::Timestamp::from_microsecond(micros).unwrap();

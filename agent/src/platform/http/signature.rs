@@ -14,17 +14,10 @@ const KEY_BYTES_MIN: usize = 24;
 /// `v1,<base64>` for every key in `secret`, separated by spaces, over `<id>.<seconds>.<body>`.
 ///
 /// The error is a reason for people and never repeats the secret.
-pub(super) fn sign(
-    secret: &Secret,
-    id: &str,
-    seconds: i64,
-    body: &[u8],
-) -> Result<String, &'static str> {
+pub(super) fn sign(secret: &Secret, id: &str, seconds: i64, body: &[u8]) -> Result<String, &'static str> {
     let mut header = String::new();
     for word in secret.expose().split_whitespace() {
-        let encoded = word
-            .strip_prefix(PREFIX)
-            .ok_or("the signing secret does not begin with whsec_")?;
+        let encoded = word.strip_prefix(PREFIX).ok_or("the signing secret does not begin with whsec_")?;
         let key = STANDARD
             .decode(encoded)
             .or_else(|_| STANDARD_NO_PAD.decode(encoded))
@@ -32,8 +25,7 @@ pub(super) fn sign(
         if key.len() < KEY_BYTES_MIN {
             return Err("the signing secret is shorter than 24 bytes");
         }
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key)
-            .map_err(|_| "the signing secret cannot be a key")?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| "the signing secret cannot be a key")?;
         mac.update(id.as_bytes());
         mac.update(b".");
         mac.update(itoa::Buffer::new().format(seconds).as_bytes());
@@ -45,11 +37,7 @@ pub(super) fn sign(
         header.push_str("v1,");
         STANDARD.encode_string(mac.finalize().into_bytes(), &mut header);
     }
-    if header.is_empty() {
-        Err("the signing secret is empty")
-    } else {
-        Ok(header)
-    }
+    if header.is_empty() { Err("the signing secret is empty") } else { Ok(header) }
 }
 
 #[cfg(test)]
@@ -76,10 +64,7 @@ mod tests {
     fn a_secret_of_another_form_is_refused_without_repeating_it() {
         for secret in ["hunter2", "whsec_???", "whsec_aHVudGVyMg=="] {
             let reason = sign(&Secret::new(secret), "k", 1, b"").unwrap_err();
-            assert!(
-                !reason.contains("hunter2") && !reason.contains("aHVudGVyMg"),
-                "{reason}"
-            );
+            assert!(!reason.contains("hunter2") && !reason.contains("aHVudGVyMg"), "{reason}");
         }
     }
 }

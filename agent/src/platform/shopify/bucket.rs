@@ -41,15 +41,7 @@ impl Bucket {
     pub(super) fn new(clock: WallClock) -> Self {
         let wall = clock();
         let budget = Budget::new(MAXIMUM_UNTIL_TOLD, RESTORE_UNTIL_TOLD, wall);
-        Self {
-            state: Mutex::new(State {
-                budget,
-                pending: 0,
-                wall,
-                forward: wall,
-            }),
-            clock,
-        }
+        Self { state: Mutex::new(State { budget, pending: 0, wall, forward: wall }), clock }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -65,10 +57,7 @@ impl Bucket {
                 match state.budget.take(points, now) {
                     Ok(()) => {
                         state.pending = state.pending.saturating_add(points);
-                        return Spent {
-                            bucket: self,
-                            points,
-                        };
+                        return Spent { bucket: self, points };
                     }
                     Err(wait) => wait,
                 }
@@ -99,13 +88,7 @@ impl Spent<'_> {
         let now = state.forward((self.bucket.clock)());
         let others = state.pending.saturating_sub(self.points);
         let status = cost.throttle_status;
-        state.budget.told(
-            status.maximum_available.0,
-            status.currently_available.0,
-            status.restore_rate.0,
-            others,
-            now,
-        );
+        state.budget.told(status.maximum_available.0, status.currently_available.0, status.restore_rate.0, others, now);
     }
 }
 
@@ -131,10 +114,7 @@ mod tests {
             currently_available: Points(available),
             restore_rate: Points(50),
         };
-        Cost {
-            requested_query_cost: Points(10),
-            throttle_status: status,
-        }
+        Cost { requested_query_cost: Points(10), throttle_status: status }
     }
 
     /// A wall clock that follows tokio's, plus an offset that the test sets.
@@ -150,10 +130,7 @@ mod tests {
         let start = tokio::time::Instant::now();
         drop(bucket.take(100).await);
         let waited = start.elapsed();
-        assert!(
-            waited >= Duration::from_secs(2) && waited < Duration::from_millis(2100),
-            "{waited:?}"
-        );
+        assert!(waited >= Duration::from_secs(2) && waited < Duration::from_millis(2100), "{waited:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -164,11 +141,7 @@ mod tests {
         offset.store(0, Ordering::Relaxed);
         let start = tokio::time::Instant::now();
         drop(bucket.take(100).await);
-        assert!(
-            start.elapsed() < Duration::from_secs(10),
-            "{:?}",
-            start.elapsed()
-        );
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

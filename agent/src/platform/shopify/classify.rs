@@ -14,17 +14,13 @@ use super::wire::{Cost, Envelope, FrozenBody, TopError, UserError, WriteData, Wr
 use crate::platform::CallFailure;
 use crate::platform::transport::retry_after::retry_after;
 use crate::platform::transport::status::{
-    StatusClass, answer_by_status, answer_unreached, failure_by_status, failure_unreached,
-    refusal_detail, said, status_class,
+    StatusClass, answer_by_status, answer_unreached, failure_by_status, failure_unreached, refusal_detail, said,
+    status_class,
 };
 use crate::platform::transport::{BodyEnd, Reply, Unreached};
 
 /// What a write came to, and what the reply says of the bucket.
-pub(super) fn classify(
-    outcome: &Result<Reply, Unreached>,
-    frozen: &[u8],
-    now: Timestamp,
-) -> (Answer, Option<Cost>) {
+pub(super) fn classify(outcome: &Result<Reply, Unreached>, frozen: &[u8], now: Timestamp) -> (Answer, Option<Cost>) {
     let reply = match outcome {
         Ok(reply) => reply,
         Err(failure) => return (answer_unreached(failure), None),
@@ -45,32 +41,20 @@ fn envelope(reply: &Reply) -> Option<Envelope<'_>> {
 fn answer(reply: &Reply, envelope: Option<Envelope<'_>>, frozen: &[u8], now: Timestamp) -> Answer {
     match answer_by_status(reply, now) {
         Some(Answer::Throttled { wait: None }) => {
-            return Answer::Throttled {
-                wait: envelope.and_then(|e| e.cost).map(wait),
-            };
+            return Answer::Throttled { wait: envelope.and_then(|e| e.cost).map(wait) };
         }
         Some(answer) => return answer,
         None => {}
     }
-    let unknown = || Answer::Unknown {
-        wait: retry_after(&reply.headers, now),
-        reason: said(reply),
-    };
+    let unknown = || Answer::Unknown { wait: retry_after(&reply.headers, now), reason: said(reply) };
     let bad_request = matches!(status_class(reply.status), StatusClass::BadRequest);
     let Some(envelope) = envelope else {
         if bad_request {
-            return Answer::Refused {
-                code: format!("http_{}", reply.status),
-                message: said(reply),
-            };
+            return Answer::Refused { code: format!("http_{}", reply.status), message: said(reply) };
         }
         return unknown();
     };
-    let payload = match envelope
-        .data
-        .flatten()
-        .map(serde_json::from_str::<WriteData>)
-    {
+    let payload = match envelope.data.flatten().map(serde_json::from_str::<WriteData>) {
         Some(Ok(data)) => data.payload,
         Some(Err(_)) => return unknown(),
         None => None,
@@ -80,11 +64,7 @@ fn answer(reply: &Reply, envelope: Option<Envelope<'_>>, frozen: &[u8], now: Tim
         // A result and an error at once: only another send under the same key can tell.
         (Some(_), false) | (None, true) => unknown(),
         (None, false) => {
-            let executed = if envelope.data.is_none() || bad_request {
-                Executed::No
-            } else {
-                Executed::Perhaps
-            };
+            let executed = if envelope.data.is_none() || bad_request { Executed::No } else { Executed::Perhaps };
             by_errors(&envelope.errors, executed, envelope.cost)
         }
     }
@@ -99,57 +79,34 @@ enum Executed {
 
 /// Of several errors, one that leaves the outcome open decides; else the first.
 fn by_errors(errors: &[TopError], executed: Executed, cost: Option<Cost>) -> Answer {
-    let mut answers: Vec<Answer> = errors
-        .iter()
-        .map(|error| by_error(error, executed, cost))
-        .collect();
-    let decisive = answers
-        .iter()
-        .position(|answer| matches!(answer, Answer::Unknown { .. }))
-        .unwrap_or(0);
+    let mut answers: Vec<Answer> = errors.iter().map(|error| by_error(error, executed, cost)).collect();
+    let decisive = answers.iter().position(|answer| matches!(answer, Answer::Unknown { .. })).unwrap_or(0);
     answers.swap_remove(decisive)
 }
 
 fn by_error(error: &TopError, executed: Executed, cost: Option<Cost>) -> Answer {
     let message = error.message.clone();
-    let refused = |cause| Answer::LaneRefused {
-        cause,
-        detail: refusal_detail(cause, &error.message),
-    };
-    let open = || Answer::Unknown {
-        wait: None,
-        reason: error.message.clone(),
-    };
+    let refused = |cause| Answer::LaneRefused { cause, detail: refusal_detail(cause, &error.message) };
+    let open = || Answer::Unknown { wait: None, reason: error.message.clone() };
     match (error.code(), executed) {
-        (Some("THROTTLED"), _) => Answer::Throttled {
-            wait: cost.map(wait),
-        },
+        (Some("THROTTLED"), _) => Answer::Throttled { wait: cost.map(wait) },
         (Some("ACCESS_DENIED"), _) => refused(LaneRefusal::Forbidden),
         (Some("SHOP_INACTIVE"), _) => refused(LaneRefusal::ShopClosed),
         (Some("MAX_INPUT_SIZE_EXCEEDED" | "MAX_COST_EXCEEDED"), _) => Answer::TooLarge,
         (Some("INTERNAL_SERVER_ERROR" | "SERVICE_UNAVAILABLE" | "TIMEOUT"), _) => open(),
         (Some(code @ ("BAD_REQUEST" | "INVALID_VARIABLE" | "INVALID_FIELD_ARGUMENTS")), _)
-        | (Some(code), Executed::No) => Answer::Refused {
-            code: code.to_owned(),
-            message,
-        },
+        | (Some(code), Executed::No) => Answer::Refused { code: code.to_owned(), message },
         (Some(_), Executed::Perhaps) | (None, _) => open(),
     }
 }
 
 fn by_payload(payload: WritePayload, frozen: &[u8]) -> Answer {
-    match (
-        payload.inventory_adjustment_group,
-        payload.user_errors.as_slice(),
-    ) {
-        (group, []) => Answer::Applied {
-            reference: group.map(|group| group.id),
-        },
+    match (payload.inventory_adjustment_group, payload.user_errors.as_slice()) {
+        (group, []) => Answer::Applied { reference: group.map(|group| group.id) },
         (None, errors) => by_user_errors(errors, frozen),
-        (Some(group), errors) => Answer::Unknown {
-            wait: None,
-            reason: format!("{} was made in spite of {}", group.id, messages(errors)),
-        },
+        (Some(group), errors) => {
+            Answer::Unknown { wait: None, reason: format!("{} was made in spite of {}", group.id, messages(errors)) }
+        }
     }
 }
 
@@ -170,18 +127,13 @@ fn concern(error: &UserError) -> Concern {
     };
     match code {
         "IDEMPOTENCY_CONCURRENT_REQUEST" => Concern::Request(Answer::InProgress),
-        "IDEMPOTENCY_KEY_PARAMETER_MISMATCH" => {
-            Concern::Request(Answer::KeyConflict { message: message() })
-        }
-        "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" => {
-            Concern::Request(Answer::KeySpent { message: message() })
-        }
+        "IDEMPOTENCY_KEY_PARAMETER_MISMATCH" => Concern::Request(Answer::KeyConflict { message: message() }),
+        "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" => Concern::Request(Answer::KeySpent { message: message() }),
         "CHANGE_FROM_QUANTITY_STALE" | "COMPARE_QUANTITY_STALE" => Concern::Request(Answer::Stale),
         // The next send of the key brings the replay or IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED.
-        "SERVICE_UNAVAILABLE" | "ADJUST_QUANTITIES_FAILED" => Concern::Request(Answer::Unknown {
-            wait: None,
-            reason: format!("{code}: {}", error.message),
-        }),
+        "SERVICE_UNAVAILABLE" | "ADJUST_QUANTITIES_FAILED" => {
+            Concern::Request(Answer::Unknown { wait: None, reason: format!("{code}: {}", error.message) })
+        }
         // What every request of ours has in common, or what it never contains.
         "COMPARE_QUANTITY_REQUIRED"
         | "INTERNAL_LEDGER_DOCUMENT"
@@ -193,15 +145,14 @@ fn concern(error: &UserError) -> Concern {
         | "INVALID_REASON"
         | "INVALID_REFERENCE_DOCUMENT"
         | "MAX_ONE_LEDGER_DOCUMENT"
-        | "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR" => Concern::Request(Answer::Refused {
-            code: code.to_owned(),
-            message: message(),
-        }),
+        | "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR" => {
+            Concern::Request(Answer::Refused { code: code.to_owned(), message: message() })
+        }
         "INVALID_LOCATION" => Concern::Location,
         // Gone, not stocked here any more, or made the parent of a bundle: a look-up tells which.
-        "INVALID_INVENTORY_ITEM"
-        | "ITEM_NOT_STOCKED_AT_LOCATION"
-        | "NON_MUTABLE_INVENTORY_ITEM" => Concern::Row(RowRemedy::LookUpAgain),
+        "INVALID_INVENTORY_ITEM" | "ITEM_NOT_STOCKED_AT_LOCATION" | "NON_MUTABLE_INVENTORY_ITEM" => {
+            Concern::Row(RowRemedy::LookUpAgain)
+        }
         _ => Concern::Row(RowRemedy::DeadLetter),
     }
 }
@@ -235,28 +186,18 @@ fn by_user_errors(errors: &[UserError], frozen: &[u8]) -> Answer {
     let everywhere = refused.len() == items.len() || refused.is_empty();
     if location_faults == errors.len() && everywhere {
         let cause = LaneRefusal::Misconfigured;
-        return Answer::LaneRefused {
-            cause,
-            detail: refusal_detail(cause, &messages(errors)),
-        };
+        return Answer::LaneRefused { cause, detail: refusal_detail(cause, &messages(errors)) };
     }
     match rowless {
-        Some(error) if refused.is_empty() => Answer::Refused {
-            code: code(error),
-            message: messages(errors),
-        },
-        Some(_) | None => Answer::RowsRefused {
-            rows: refused.into_values().collect(),
-        },
+        Some(error) if refused.is_empty() => Answer::Refused { code: code(error), message: messages(errors) },
+        Some(_) | None => Answer::RowsRefused { rows: refused.into_values().collect() },
     }
 }
 
 /// `["input", "changes", "3", "delta"]` is row 3.
 fn row(error: &UserError) -> Option<usize> {
     let field = error.field.as_deref()?;
-    let list = field
-        .iter()
-        .position(|name| name == "changes" || name == "quantities")?;
+    let list = field.iter().position(|name| name == "changes" || name == "quantities")?;
     field.get(list.checked_add(1)?)?.parse().ok()
 }
 
@@ -267,26 +208,15 @@ fn code(error: &UserError) -> String {
 /// The first few messages, for a person.
 fn messages(errors: &[UserError]) -> String {
     const SHOWN_MAX: usize = 3;
-    let shown: Vec<&str> = errors
-        .iter()
-        .take(SHOWN_MAX)
-        .map(|error| error.message.as_str())
-        .collect();
+    let shown: Vec<&str> = errors.iter().take(SHOWN_MAX).map(|error| error.message.as_str()).collect();
     shown.join("; ")
 }
 
 /// How long until the bucket holds what the request asked for.
 fn wait(cost: Cost) -> Duration {
     let status = cost.throttle_status;
-    let missing = cost
-        .requested_query_cost
-        .0
-        .saturating_sub(status.currently_available.0)
-        .max(1);
-    let millis = missing
-        .saturating_mul(1000)
-        .checked_div(status.restore_rate.0.max(1))
-        .unwrap_or(1000);
+    let missing = cost.requested_query_cost.0.saturating_sub(status.currently_available.0).max(1);
+    let millis = missing.saturating_mul(1000).checked_div(status.restore_rate.0.max(1)).unwrap_or(1000);
     Duration::from_millis(u64::try_from(millis).unwrap_or(0).saturating_add(1))
 }
 
@@ -321,42 +251,26 @@ fn read_reply<T: serde::de::DeserializeOwned>(
     if let Some(failure) = failure_by_status(reply, now) {
         return Err(ReadFailure::Call(failure));
     }
-    let passing = |reason| {
-        ReadFailure::Call(CallFailure::Passing {
-            wait: retry_after(&reply.headers, now),
-            reason,
-        })
-    };
+    let passing = |reason| ReadFailure::Call(CallFailure::Passing { wait: retry_after(&reply.headers, now), reason });
     let Some(envelope) = envelope else {
         return Err(passing(said(reply)));
     };
     if let Some(error) = envelope.errors.first() {
         let refused = |cause| {
-            ReadFailure::Call(CallFailure::LaneRefused {
-                cause,
-                detail: refusal_detail(cause, &error.message),
-            })
+            ReadFailure::Call(CallFailure::LaneRefused { cause, detail: refusal_detail(cause, &error.message) })
         };
         return Err(match (error.code(), envelope.data.is_none()) {
-            (Some("THROTTLED"), _) => {
-                ReadFailure::Throttled(envelope.cost.map_or(Duration::from_secs(1), wait))
-            }
+            (Some("THROTTLED"), _) => ReadFailure::Throttled(envelope.cost.map_or(Duration::from_secs(1), wait)),
             (Some("ACCESS_DENIED"), _) => refused(LaneRefusal::Forbidden),
             (Some("SHOP_INACTIVE"), _) => refused(LaneRefusal::ShopClosed),
-            (Some("INTERNAL_SERVER_ERROR" | "SERVICE_UNAVAILABLE" | "TIMEOUT"), _) => {
-                passing(error.message.clone())
-            }
+            (Some("INTERNAL_SERVER_ERROR" | "SERVICE_UNAVAILABLE" | "TIMEOUT"), _) => passing(error.message.clone()),
             // The question itself is refused: it will be tomorrow too.
             (Some(_), true) => refused(LaneRefusal::Misconfigured),
             (Some(_), false) | (None, _) => passing(error.message.clone()),
         });
     }
-    let data = envelope
-        .data
-        .flatten()
-        .ok_or_else(|| passing("the reply has no data".to_owned()))?;
-    serde_json::from_str(data)
-        .map_err(|error| passing(format!("the reply's data is not as asked for: {error}")))
+    let data = envelope.data.flatten().ok_or_else(|| passing("the reply has no data".to_owned()))?;
+    serde_json::from_str(data).map_err(|error| passing(format!("the reply's data is not as asked for: {error}")))
 }
 
 #[cfg(test)]

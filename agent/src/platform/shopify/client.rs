@@ -51,12 +51,8 @@ impl Shopify {
             url
         };
         let url = at(&format!("/admin/api/{}/graphql.json", settings.api_version));
-        let tokens = Tokens::new(
-            settings.auth.clone(),
-            at("/admin/oauth/access_token"),
-            http.clone(),
-            Arc::clone(&clock),
-        );
+        let tokens =
+            Tokens::new(settings.auth.clone(), at("/admin/oauth/access_token"), http.clone(), Arc::clone(&clock));
         Self {
             url,
             tokens,
@@ -71,9 +67,7 @@ impl Shopify {
 
     async fn post(&self, token: &Secret, body: Vec<u8>) -> Result<Reply, Unreached> {
         let mut header = HeaderValue::from_str(token.expose()).map_err(|_| {
-            Unreached::NotSent(
-                "the access token contains characters that no header can carry".to_owned(),
-            )
+            Unreached::NotSent("the access token contains characters that no header can carry".to_owned())
         })?;
         header.set_sensitive(true);
         let request = self
@@ -120,9 +114,7 @@ impl Shopify {
         let body = json(&Request { query, variables });
         let mut throttled = 0;
         loop {
-            let outcome = self
-                .exchange(points, &body, |outcome| read::<T>(outcome, (self.clock)()))
-                .await?;
+            let outcome = self.exchange(points, &body, |outcome| read::<T>(outcome, (self.clock)())).await?;
             match outcome {
                 Ok(data) => return Ok(data),
                 Err(ReadFailure::Call(failure)) => return Err(failure),
@@ -144,11 +136,9 @@ impl Shopify {
     pub(super) async fn location_id(&self) -> Result<&str, CallFailure> {
         match &self.settings.location {
             Location::Id(id) => Ok(id),
-            Location::Name(name) => self
-                .location_id
-                .get_or_try_init(|| self.find_location(name))
-                .await
-                .map(String::as_str),
+            Location::Name(name) => {
+                self.location_id.get_or_try_init(|| self.find_location(name)).await.map(String::as_str)
+            }
         }
     }
 
@@ -161,20 +151,9 @@ impl Shopify {
         let mut after = None;
         let mut found = Vec::new();
         for _ in 0..LOCATION_PAGES_MAX {
-            let variables = Variables {
-                first: LOCATIONS_PAGE,
-                after,
-            };
-            let page = self
-                .ask::<_, LocationsData>(LOCATIONS, variables, 20)
-                .await?
-                .locations;
-            found.extend(
-                page.nodes
-                    .into_iter()
-                    .filter(|node| node.name == name)
-                    .map(|node| node.id),
-            );
+            let variables = Variables { first: LOCATIONS_PAGE, after };
+            let page = self.ask::<_, LocationsData>(LOCATIONS, variables, 20).await?.locations;
+            found.extend(page.nodes.into_iter().filter(|node| node.name == name).map(|node| node.id));
             after = page.page_info.end_cursor;
             if !page.page_info.has_next_page || after.is_none() {
                 break;
@@ -182,21 +161,14 @@ impl Shopify {
         }
         let misconfigured = |said: String| {
             let cause = LaneRefusal::Misconfigured;
-            CallFailure::LaneRefused {
-                cause,
-                detail: refusal_detail(cause, &said),
-            }
+            CallFailure::LaneRefused { cause, detail: refusal_detail(cause, &said) }
         };
         match found.as_slice() {
             [one] => Ok(one.clone()),
-            [] => Err(misconfigured(format!(
-                "the shop has no location named `{name}`"
-            ))),
+            [] => Err(misconfigured(format!("the shop has no location named `{name}`"))),
             several => {
                 let ids = several.join(", ");
-                Err(misconfigured(format!(
-                    "several locations are named `{name}`, use one of {ids}"
-                )))
+                Err(misconfigured(format!("several locations are named `{name}`, use one of {ids}")))
             }
         }
     }
@@ -208,14 +180,12 @@ impl Shopify {
         };
         let body = with_location(&frozen, &self.settings.location, location);
         let points = self.write_points.load(Ordering::Relaxed);
-        let understand =
-            |outcome: Result<Reply, Unreached>| classify(&outcome, &frozen, (self.clock)());
+        let understand = |outcome: Result<Reply, Unreached>| classify(&outcome, &frozen, (self.clock)());
         let answer = self
             .exchange(points, &body, |outcome| {
                 let (answer, cost) = understand(outcome);
                 if let Some(cost) = cost.filter(|cost| cost.requested_query_cost.0 > 0) {
-                    self.write_points
-                        .store(cost.requested_query_cost.0, Ordering::Relaxed);
+                    self.write_points.store(cost.requested_query_cost.0, Ordering::Relaxed);
                 }
                 (answer, cost)
             })
@@ -232,25 +202,19 @@ impl Shopify {
         let data: ProbeData = self.ask(PROBE, Variables { location }, 10).await?;
         let mut report = ProbeReport::default();
         let mut fact = |name: &str, value: String| report.facts.push((name.to_owned(), value));
-        fact(
-            "shop",
-            format!("{} ({})", data.shop.name, data.shop.myshopify_domain),
-        );
+        fact("shop", format!("{} ({})", data.shop.name, data.shop.myshopify_domain));
         fact("api version", self.settings.api_version.clone());
         fact("budget", format!("{} points", self.bucket.available()));
         match data.location {
             Some(node) => {
                 fact("location", format!("{} ({})", node.name, node.id));
                 if !node.is_active {
-                    report.faults.push(format!(
-                        "location `{}` is not active; activate it in the shop's admin",
-                        node.name
-                    ));
+                    report
+                        .faults
+                        .push(format!("location `{}` is not active; activate it in the shop's admin", node.name));
                 }
             }
-            None => report.faults.push(format!(
-                "the shop has no location {location}; check `location`"
-            )),
+            None => report.faults.push(format!("the shop has no location {location}; check `location`")),
         }
         report_scopes(data.current_app_installation, &mut report);
         Ok(report)
@@ -259,37 +223,22 @@ impl Shopify {
 
 /// The right to write something includes the right to read it.
 fn report_scopes(installation: Option<Installation>, report: &mut ProbeReport) {
-    let granted: Vec<String> = installation
-        .map(|i| {
-            i.access_scopes
-                .into_iter()
-                .map(|scope| scope.handle)
-                .collect()
-        })
-        .unwrap_or_default();
+    let granted: Vec<String> =
+        installation.map(|i| i.access_scopes.into_iter().map(|scope| scope.handle).collect()).unwrap_or_default();
     let has = |scope: &str| {
-        granted.iter().any(|g| {
-            g == scope
-                || scope
-                    .strip_prefix("read_")
-                    .is_some_and(|of| g.strip_prefix("write_") == Some(of))
-        })
+        granted
+            .iter()
+            .any(|g| g == scope || scope.strip_prefix("read_").is_some_and(|of| g.strip_prefix("write_") == Some(of)))
     };
     for scope in SCOPES.iter().filter(|scope| !has(scope)) {
-        report.faults.push(format!(
-            "the app lacks the scope {scope}; grant it in the app's settings and install it again"
-        ));
+        report
+            .faults
+            .push(format!("the app lacks the scope {scope}; grant it in the app's settings and install it again"));
     }
-    let unneeded: Vec<&str> = granted
-        .iter()
-        .map(String::as_str)
-        .filter(|g| !SCOPES.contains(g))
-        .collect();
+    let unneeded: Vec<&str> = granted.iter().map(String::as_str).filter(|g| !SCOPES.contains(g)).collect();
     report.facts.push(("scopes".to_owned(), granted.join(", ")));
     if !unneeded.is_empty() {
-        report
-            .facts
-            .push(("scopes not needed".to_owned(), unneeded.join(", ")));
+        report.facts.push(("scopes not needed".to_owned(), unneeded.join(", ")));
     }
 }
 
@@ -307,12 +256,7 @@ impl Platform for Shopify {
     }
 
     fn encode(&self, key: &IdempotencyKey, changes: &[Change]) -> Vec<u8> {
-        adjust_body(
-            &self.settings.app_name,
-            &self.settings.location,
-            key,
-            changes,
-        )
+        adjust_body(&self.settings.app_name, &self.settings.location, key, changes)
     }
 
     fn encode_absolute(&self, key: &IdempotencyKey, rows: &[Absolute]) -> Vec<u8> {
@@ -327,10 +271,7 @@ impl Platform for Shopify {
         Box::pin(self.find(skus))
     }
 
-    fn read_back<'a>(
-        &'a self,
-        items: &'a [String],
-    ) -> Call<'a, Result<Vec<Option<i64>>, CallFailure>> {
+    fn read_back<'a>(&'a self, items: &'a [String]) -> Call<'a, Result<Vec<Option<i64>>, CallFailure>> {
         Box::pin(self.on_hand(items))
     }
 

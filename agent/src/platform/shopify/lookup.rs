@@ -13,8 +13,8 @@ use sync_core::model::Sku;
 use super::Shopify;
 use super::map::{Pick, Stock, pick, search, stock, title};
 use super::wire::{
-    ACTIVATE, ActivateData, BundleNode, COMPONENTS, Component, Item, LOOK_UP, LookUpData,
-    NodesData, READ_BACK, StockNode, Variant,
+    ACTIVATE, ActivateData, BundleNode, COMPONENTS, Component, Item, LOOK_UP, LookUpData, NodesData, READ_BACK,
+    StockNode, Variant,
 };
 use crate::platform::{CallFailure, Found, Target, TargetPart};
 
@@ -65,14 +65,8 @@ enum Hits {
 impl Shopify {
     /// The trait's look-up.
     pub(super) async fn find(&self, skus: &[Sku]) -> Result<Vec<Found>, CallFailure> {
-        let queries: Vec<_> = skus
-            .chunks(TERMS_MAX)
-            .map(|chunk| self.find_some(chunk))
-            .collect();
-        stream::iter(queries)
-            .buffered(QUERIES_AT_ONCE)
-            .try_concat()
-            .await
+        let queries: Vec<_> = skus.chunks(TERMS_MAX).map(|chunk| self.find_some(chunk)).collect();
+        stream::iter(queries).buffered(QUERIES_AT_ONCE).try_concat().await
     }
 
     async fn find_some(&self, skus: &[Sku]) -> Result<Vec<Found>, CallFailure> {
@@ -100,22 +94,12 @@ impl Shopify {
         let query = search(self.settings.match_by, &terms);
         let location = self.location_id().await?;
         let first = skus.len().saturating_add(10).min(PAGE);
-        let points = i64::try_from(first)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(POINTS_A_HIT);
+        let points = i64::try_from(first).unwrap_or(i64::MAX).saturating_mul(POINTS_A_HIT);
         let mut variants = Vec::new();
         let mut after = None;
         for _ in 0..PAGES_MAX {
-            let variables = LookUpVariables {
-                query: &query,
-                location,
-                first,
-                after,
-            };
-            let page = self
-                .ask::<_, LookUpData>(LOOK_UP, variables, points)
-                .await?
-                .product_variants;
+            let variables = LookUpVariables { query: &query, location, first, after };
+            let page = self.ask::<_, LookUpData>(LOOK_UP, variables, points).await?.product_variants;
             variants.extend(page.nodes);
             after = page.page_info.end_cursor;
             if !page.page_info.has_next_page || after.is_none() {
@@ -138,12 +122,7 @@ impl Shopify {
         let item = &variant.inventory_item;
         Ok(match self.ready(item, &title(variant)).await? {
             Ok(on_hand) => Found::Target {
-                target: Target {
-                    parts: vec![TargetPart {
-                        item: item.id.clone(),
-                        per: 1,
-                    }],
-                },
+                target: Target { parts: vec![TargetPart { item: item.id.clone(), per: 1 }] },
                 on_hand: vec![on_hand],
                 title: title(variant),
             },
@@ -161,11 +140,8 @@ impl Shopify {
         for component in &components {
             let variant = &component.product_variant;
             if variant.requires_components {
-                let reason = format!(
-                    "`{}` contains the bundle `{}`; sell its parts one by one",
-                    title(parent),
-                    title(variant)
-                );
+                let reason =
+                    format!("`{}` contains the bundle `{}`; sell its parts one by one", title(parent), title(variant));
                 return Ok(Found::Unusable { reason });
             }
             // Nothing to count down: a gift box, a service.
@@ -174,64 +150,34 @@ impl Shopify {
             }
             match self.ready(&variant.inventory_item, &title(variant)).await? {
                 Ok(on_hand) => {
-                    let part = parts
-                        .entry(variant.inventory_item.id.clone())
-                        .or_insert((0, on_hand));
+                    let part = parts.entry(variant.inventory_item.id.clone()).or_insert((0, on_hand));
                     part.0 = part.0.saturating_add(component.quantity);
                 }
                 Err(reason) => {
-                    return Ok(Found::Unusable {
-                        reason: format!("component of `{}`: {reason}", title(parent)),
-                    });
+                    return Ok(Found::Unusable { reason: format!("component of `{}`: {reason}", title(parent)) });
                 }
             }
         }
         if parts.is_empty() {
-            let reason = format!(
-                "no component of `{}` is tracked; turn on \"track quantity\" in the shop",
-                title(parent)
-            );
+            let reason =
+                format!("no component of `{}` is tracked; turn on \"track quantity\" in the shop", title(parent));
             return Ok(Found::Unusable { reason });
         }
         let on_hand = parts.values().map(|(_, on_hand)| *on_hand).collect();
-        let parts = parts
-            .into_iter()
-            .map(|(item, (per, _))| TargetPart { item, per })
-            .collect();
-        Ok(Found::Target {
-            target: Target { parts },
-            on_hand,
-            title: title(parent),
-        })
+        let parts = parts.into_iter().map(|(item, (per, _))| TargetPart { item, per }).collect();
+        Ok(Found::Target { target: Target { parts }, on_hand, title: title(parent) })
     }
 
     /// The inner error is a reason for people.
-    async fn components(
-        &self,
-        parent: &Variant,
-    ) -> Result<Result<Vec<Component>, String>, CallFailure> {
+    async fn components(&self, parent: &Variant) -> Result<Result<Vec<Component>, String>, CallFailure> {
         let ids = [parent.id.clone()];
-        let variables = NodesVariables {
-            ids: &ids,
-            location: self.location_id().await?,
-            first: Some(COMPONENTS_MAX),
-        };
+        let variables = NodesVariables { ids: &ids, location: self.location_id().await?, first: Some(COMPONENTS_MAX) };
         let data: NodesData<BundleNode> = self.ask(COMPONENTS, variables, 50).await?;
-        let page = data
-            .nodes
-            .into_iter()
-            .flatten()
-            .next()
-            .and_then(|node| node.product_variant_components);
+        let page = data.nodes.into_iter().flatten().next().and_then(|node| node.product_variant_components);
         Ok(match page {
             Some(page) if !page.page_info.has_next_page && !page.nodes.is_empty() => Ok(page.nodes),
-            Some(page) if page.nodes.is_empty() => {
-                Err(format!("the bundle `{}` has no components", title(parent)))
-            }
-            Some(_) => Err(format!(
-                "the bundle `{}` has more than {COMPONENTS_MAX} components",
-                title(parent)
-            )),
+            Some(page) if page.nodes.is_empty() => Err(format!("the bundle `{}` has no components", title(parent))),
+            Some(_) => Err(format!("the bundle `{}` has more than {COMPONENTS_MAX} components", title(parent))),
             None => Err(format!("the bundle `{}` is gone", title(parent))),
         })
     }
@@ -240,13 +186,11 @@ impl Shopify {
     async fn ready(&self, item: &Item, title: &str) -> Result<Result<i64, String>, CallFailure> {
         match stock(item) {
             Stock::Ready { on_hand } => Ok(Ok(on_hand)),
-            Stock::Untracked => Ok(Err(format!(
-                "`{title}` is not tracked; turn on \"track quantity\" in the shop"
-            ))),
+            Stock::Untracked => Ok(Err(format!("`{title}` is not tracked; turn on \"track quantity\" in the shop"))),
             Stock::NotStocked if self.settings.activate_missing => self.activate(item, title).await,
-            Stock::NotStocked => Ok(Err(format!(
-                "`{title}` is not stocked at the location; stock it there, or set activate_missing"
-            ))),
+            Stock::NotStocked => {
+                Ok(Err(format!("`{title}` is not stocked at the location; stock it there, or set activate_missing")))
+            }
             Stock::Odd => Err(CallFailure::Passing {
                 wait: None,
                 reason: format!("the reply lacks the on-hand number of `{title}`"),
@@ -264,23 +208,14 @@ impl Shopify {
                 reason: format!("no random number to be had: {error}"),
             })?
         );
-        let variables = ActivateVariables {
-            item: &item.id,
-            location,
-            key: &key,
-        };
+        let variables = ActivateVariables { item: &item.id, location, key: &key };
         let data: ActivateData = self.ask(ACTIVATE, variables, 15).await?;
         let payload = data.inventory_activate;
-        let on_hand = payload
-            .as_ref()
-            .and_then(|p| p.inventory_level.as_ref())
-            .filter(|l| l.is_active)
-            .and_then(|l| l.on_hand());
+        let on_hand =
+            payload.as_ref().and_then(|p| p.inventory_level.as_ref()).filter(|l| l.is_active).and_then(|l| l.on_hand());
         Ok(on_hand.ok_or_else(|| {
-            let said = payload
-                .and_then(|p| p.user_errors.into_iter().next())
-                .map(|error| error.message)
-                .unwrap_or_default();
+            let said =
+                payload.and_then(|p| p.user_errors.into_iter().next()).map(|error| error.message).unwrap_or_default();
             format!("`{title}` cannot be stocked at the location: {said}")
         }))
     }
@@ -290,33 +225,14 @@ impl Shopify {
         let location = self.location_id().await?;
         let mut numbers = Vec::with_capacity(items.len());
         for ids in items.chunks(READ_BACK_MAX) {
-            let points = i64::try_from(ids.len())
-                .unwrap_or(i64::MAX)
-                .saturating_mul(POINTS_A_HIT);
-            let data: NodesData<StockNode> = self
-                .ask(
-                    READ_BACK,
-                    NodesVariables {
-                        ids,
-                        location,
-                        first: None,
-                    },
-                    points,
-                )
-                .await?;
+            let points = i64::try_from(ids.len()).unwrap_or(i64::MAX).saturating_mul(POINTS_A_HIT);
+            let data: NodesData<StockNode> =
+                self.ask(READ_BACK, NodesVariables { ids, location, first: None }, points).await?;
             if data.nodes.len() != ids.len() {
-                let reason = format!(
-                    "{} items were asked for and {} came back",
-                    ids.len(),
-                    data.nodes.len()
-                );
+                let reason = format!("{} items were asked for and {} came back", ids.len(), data.nodes.len());
                 return Err(CallFailure::Passing { wait: None, reason });
             }
-            numbers.extend(
-                data.nodes
-                    .into_iter()
-                    .map(|node| node?.inventory_level?.on_hand()),
-            );
+            numbers.extend(data.nodes.into_iter().map(|node| node?.inventory_level?.on_hand()));
         }
         Ok(numbers)
     }
@@ -325,8 +241,6 @@ impl Shopify {
 fn too_common(sku: &Sku) -> Found {
     let most = PAGES_MAX.saturating_mul(PAGE);
     Found::Unusable {
-        reason: format!(
-            "the shop's search finds more than {most} articles for `{sku}`; give it a longer SKU"
-        ),
+        reason: format!("the shop's search finds more than {most} articles for `{sku}`; give it a longer SKU"),
     }
 }

@@ -32,11 +32,7 @@ impl Location {
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             return Self::Id(format!("{LOCATION_GID}{text}"));
         }
-        if text.starts_with(LOCATION_GID) {
-            Self::Id(text.to_owned())
-        } else {
-            Self::Name(text.to_owned())
-        }
+        if text.starts_with(LOCATION_GID) { Self::Id(text.to_owned()) } else { Self::Name(text.to_owned()) }
     }
 
     /// What stands in frozen bytes: the id, or a mark that [`with_location`] replaces on the way out. The mark
@@ -83,9 +79,7 @@ fn reference(app_name: &str, key: &IdempotencyKey) -> String {
     let mut uri = format!("gid://{app_name}/Batch/");
     for byte in key.as_str().bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                uri.push(char::from(byte))
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(byte)),
             other => uri.push_str(&format!("%{other:02X}")),
         }
     }
@@ -93,12 +87,7 @@ fn reference(app_name: &str, key: &IdempotencyKey) -> String {
 }
 
 /// The deltas of a batch: each item once, in the order of their ids, without those that add up to nothing.
-pub(super) fn adjust_body(
-    app_name: &str,
-    location: &Location,
-    key: &IdempotencyKey,
-    changes: &[Change],
-) -> Vec<u8> {
+pub(super) fn adjust_body(app_name: &str, location: &Location, key: &IdempotencyKey, changes: &[Change]) -> Vec<u8> {
     let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
     for change in changes {
         for part in change.target.iter().flat_map(|target| &target.parts) {
@@ -128,22 +117,11 @@ pub(super) fn adjust_body(
         changes: Some(rows),
         quantities: None,
     };
-    json(&Request {
-        query: ADJUST,
-        variables: WriteVariables {
-            input,
-            key: key.as_str(),
-        },
-    })
+    json(&Request { query: ADJUST, variables: WriteVariables { input, key: key.as_str() } })
 }
 
 /// An absolute write of the physical number, refused by Shopify if it is no longer the number that was read.
-pub(super) fn set_body(
-    app_name: &str,
-    location: &Location,
-    key: &IdempotencyKey,
-    rows: &[Absolute],
-) -> Vec<u8> {
+pub(super) fn set_body(app_name: &str, location: &Location, key: &IdempotencyKey, rows: &[Absolute]) -> Vec<u8> {
     let location = location.frozen();
     let reference = reference(app_name, key);
     let rows = rows
@@ -162,13 +140,7 @@ pub(super) fn set_body(
         changes: None,
         quantities: Some(rows),
     };
-    json(&Request {
-        query: SET,
-        variables: WriteVariables {
-            input,
-            key: key.as_str(),
-        },
-    })
+    json(&Request { query: SET, variables: WriteVariables { input, key: key.as_str() } })
 }
 
 /// The search for some SKUs (shopify.dev/api/usage/search-syntax): quoted terms joined by `OR`. The index finds
@@ -212,10 +184,7 @@ pub(super) fn pick<'a>(match_by: MatchBy, sku: &str, hits: &'a [Variant]) -> Pic
     let by = |field: fn(&Variant) -> Option<&str>| {
         let mut found: Vec<&'a Variant> = Vec::new();
         for variant in hits.iter().filter(|v| field(v) == Some(sku)) {
-            if found
-                .iter()
-                .all(|v| v.inventory_item.id != variant.inventory_item.id)
-            {
+            if found.iter().all(|v| v.inventory_item.id != variant.inventory_item.id) {
                 found.push(variant);
             }
         }
@@ -228,22 +197,13 @@ pub(super) fn pick<'a>(match_by: MatchBy, sku: &str, hits: &'a [Variant]) -> Pic
         MatchBy::Barcode => by(barcode_of),
         MatchBy::SkuThenBarcode => {
             let found = by(sku_of);
-            if found.is_empty() {
-                by(barcode_of)
-            } else {
-                found
-            }
+            if found.is_empty() { by(barcode_of) } else { found }
         }
     };
     match found.as_slice() {
         [] => Pick::Nothing,
         [one] => Pick::One(one),
-        several => Pick::Several(
-            several
-                .iter()
-                .map(|v| format!("{} ({})", title(v), v.id))
-                .collect(),
-        ),
+        several => Pick::Several(several.iter().map(|v| format!("{} ({})", title(v), v.id)).collect()),
     }
 }
 

@@ -11,9 +11,7 @@ use tokio::sync::Mutex;
 use super::Auth;
 use super::wire::TokenGrant;
 use crate::platform::CallFailure;
-use crate::platform::transport::status::{
-    failure_by_status, failure_unreached, refusal_detail, said,
-};
+use crate::platform::transport::status::{failure_by_status, failure_unreached, refusal_detail, said};
 use crate::platform::transport::{BodyEnd, WallClock, exchange};
 use crate::secret::{HeldSecret, Secret, SecretError, SecretRef};
 
@@ -27,10 +25,7 @@ pub(super) struct Tokens {
 
 enum Kind {
     Static(HeldSecret),
-    Granted {
-        grant: Grant,
-        held: Mutex<Option<Granted>>,
-    },
+    Granted { grant: Grant, held: Mutex<Option<Granted>> },
 }
 
 struct Grant {
@@ -58,19 +53,9 @@ impl Tokens {
     pub(super) fn new(auth: Auth, url: url::Url, http: reqwest::Client, clock: WallClock) -> Self {
         let kind = match auth {
             Auth::StaticToken(source) => Kind::Static(HeldSecret::new(source)),
-            Auth::ClientCredentials {
-                client_id,
-                client_secret,
-            } => Kind::Granted {
-                grant: Grant {
-                    http,
-                    url,
-                    client_id,
-                    client_secret,
-                    clock,
-                },
-                held: Mutex::new(None),
-            },
+            Auth::ClientCredentials { client_id, client_secret } => {
+                Kind::Granted { grant: Grant { http, url, client_id, client_secret, clock }, held: Mutex::new(None) }
+            }
         };
         Self { kind }
     }
@@ -104,10 +89,7 @@ impl Tokens {
                 {
                     let mut held = held.lock().await;
                     // Another caller may have renewed it meanwhile.
-                    if held
-                        .as_ref()
-                        .is_some_and(|granted| granted.token == *refused)
-                    {
+                    if held.as_ref().is_some_and(|granted| granted.token == *refused) {
                         *held = None;
                     }
                 }
@@ -130,24 +112,16 @@ impl Grant {
         let request = self
             .http
             .post(self.url.clone())
-            .header(
-                "content-type",
-                HeaderValue::from_static("application/x-www-form-urlencoded"),
-            )
+            .header("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"))
             .header("accept", HeaderValue::from_static("application/json"))
             .body(form);
-        let reply = exchange(request, TOKEN_REPLY_BYTES_MAX)
-            .await
-            .map_err(failure_unreached)?;
+        let reply = exchange(request, TOKEN_REPLY_BYTES_MAX).await.map_err(failure_unreached)?;
         // What the shop says to a wrong id, secret or an app that is not installed.
         if matches!(reply.status, 400 | 422) {
             let cause = LaneRefusal::Unauthorised;
             return Err(CallFailure::LaneRefused {
                 cause,
-                detail: refusal_detail(
-                    cause,
-                    &format!("no access token was granted: {}", said(&reply)),
-                ),
+                detail: refusal_detail(cause, &format!("no access token was granted: {}", said(&reply))),
             });
         }
         if let Some(failure) = failure_by_status(&reply, use_from) {
@@ -164,22 +138,12 @@ impl Grant {
         };
         let life = Duration::from_secs(grant.expires_in);
         let use_for = life.saturating_sub(EXPIRY_MARGIN).max(life / 2);
-        Ok(Granted {
-            token: Secret::new(&grant.access_token),
-            use_from,
-            use_for,
-        })
+        Ok(Granted { token: Secret::new(&grant.access_token), use_from, use_for })
     }
 }
 
 fn unreadable(error: SecretError) -> CallFailure {
     use std::error::Error as _;
-    let cause = error
-        .source()
-        .map(|source| format!(": {source}"))
-        .unwrap_or_default();
-    CallFailure::LaneRefused {
-        cause: LaneRefusal::Misconfigured,
-        detail: format!("{error}{cause}; {}", error.hint()),
-    }
+    let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    CallFailure::LaneRefused { cause: LaneRefusal::Misconfigured, detail: format!("{error}{cause}; {}", error.hint()) }
 }

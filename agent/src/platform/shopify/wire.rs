@@ -89,14 +89,7 @@ impl<'a> FrozenBody<'a> {
     /// The items in the order of their rows; empty if this is no body of ours.
     pub(super) fn items(bytes: &'a [u8]) -> Vec<String> {
         serde_json::from_slice::<FrozenBody<'a>>(bytes)
-            .map(|body| {
-                body.variables
-                    .input
-                    .changes
-                    .into_iter()
-                    .map(|row| row.item.into_owned())
-                    .collect()
-            })
+            .map(|body| body.variables.input.changes.into_iter().map(|row| row.item.into_owned()).collect())
             .unwrap_or_default()
     }
 }
@@ -112,9 +105,7 @@ struct RawEnvelope<'a> {
     extensions: Option<&'a RawValue>,
 }
 
-fn present<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<&'de RawValue>>, D::Error> {
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<&'de RawValue>>, D::Error> {
     Option::<&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -136,21 +127,12 @@ impl<'a> Envelope<'a> {
         let errors = raw.errors.map(|errors| {
             serde_json::from_str(errors.get()).unwrap_or_else(|_| {
                 let message = super::super::transport::excerpt(errors.get().as_bytes());
-                vec![TopError {
-                    message,
-                    ..TopError::default()
-                }]
+                vec![TopError { message, ..TopError::default() }]
             })
         });
-        let cost = raw
-            .extensions
-            .and_then(|text| serde_json::from_str::<Extensions>(text.get()).ok())
-            .and_then(|e| e.cost);
-        Some(Self {
-            data: raw.data.map(|data| data.map(RawValue::get)),
-            errors: errors.unwrap_or_default(),
-            cost,
-        })
+        let cost =
+            raw.extensions.and_then(|text| serde_json::from_str::<Extensions>(text.get()).ok()).and_then(|e| e.cost);
+        Some(Self { data: raw.data.map(|data| data.map(RawValue::get)), errors: errors.unwrap_or_default(), cost })
     }
 }
 
@@ -305,10 +287,7 @@ pub(super) struct NamedQuantity {
 
 impl Level {
     pub(super) fn on_hand(&self) -> Option<i64> {
-        self.quantities
-            .iter()
-            .find(|q| q.name == "on_hand")
-            .map(|q| q.quantity)
+        self.quantities.iter().find(|q| q.name == "on_hand").map(|q| q.quantity)
     }
 }
 

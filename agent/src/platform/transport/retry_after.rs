@@ -15,10 +15,7 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         return Some(wait);
     }
     let until = http_date(text)?;
-    let from = headers
-        .get(DATE)
-        .and_then(|value| http_date(value.to_str().ok()?))
-        .unwrap_or(now);
+    let from = headers.get(DATE).and_then(|value| http_date(value.to_str().ok()?)).unwrap_or(now);
     Some(until.since(from))
 }
 
@@ -60,11 +57,7 @@ mod tests {
     #[test]
     fn a_date_is_a_distance_from_the_servers_clock() {
         check("Mon, 23 Nov 2026 10:01:30 GMT", None, Some(90));
-        check(
-            "Mon, 23 Nov 2026 10:01:30 GMT",
-            Some("Mon, 23 Nov 2026 10:01:00 GMT"),
-            Some(30),
-        );
+        check("Mon, 23 Nov 2026 10:01:30 GMT", Some("Mon, 23 Nov 2026 10:01:00 GMT"), Some(30));
         check("Mon, 23 Nov 2026 09:00:00 GMT", None, Some(0));
     }
 
@@ -81,10 +74,6 @@ mod tests {
         if let Some(date) = date {
             headers.insert(DATE, HeaderValue::from_str(date).unwrap());
         }
-        assert_eq!(
-            retry_after(&headers, NOW),
-            expected.map(Duration::from_secs),
-            "{text}"
-        );
+        assert_eq!(retry_after(&headers, NOW), expected.map(Duration::from_secs), "{text}");
     }
 }

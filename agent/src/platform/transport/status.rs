@@ -51,9 +51,7 @@ pub const fn next_step(cause: LaneRefusal) -> &'static str {
     match cause {
         LaneRefusal::Unauthorised => "check the token or secret; a new one is picked up by itself",
         LaneRefusal::Forbidden => "check the app's permissions",
-        LaneRefusal::ShopClosed => {
-            "the shop is closed, frozen or its plan does not allow this; check its admin"
-        }
+        LaneRefusal::ShopClosed => "the shop is closed, frozen or its plan does not allow this; check its admin",
         LaneRefusal::Misconfigured => "check the address and the location in the configuration",
     }
 }
@@ -73,14 +71,8 @@ pub fn answer_by_status(reply: &Reply, now: Timestamp) -> Option<Answer> {
         StatusClass::Conflict => Answer::InProgress,
         StatusClass::TooLarge => Answer::TooLarge,
         StatusClass::Throttled => Answer::Throttled { wait },
-        StatusClass::Refused(cause) => Answer::LaneRefused {
-            cause,
-            detail: refusal_detail(cause, &said(reply)),
-        },
-        StatusClass::Unknown => Answer::Unknown {
-            wait,
-            reason: said(reply),
-        },
+        StatusClass::Refused(cause) => Answer::LaneRefused { cause, detail: refusal_detail(cause, &said(reply)) },
+        StatusClass::Unknown => Answer::Unknown { wait, reason: said(reply) },
     })
 }
 
@@ -89,18 +81,16 @@ pub fn answer_by_status(reply: &Reply, now: Timestamp) -> Option<Answer> {
 pub fn failure_by_status(reply: &Reply, now: Timestamp) -> Option<CallFailure> {
     match status_class(reply.status) {
         StatusClass::Success => None,
-        StatusClass::Refused(cause) => Some(CallFailure::LaneRefused {
-            cause,
-            detail: refusal_detail(cause, &said(reply)),
-        }),
+        StatusClass::Refused(cause) => {
+            Some(CallFailure::LaneRefused { cause, detail: refusal_detail(cause, &said(reply)) })
+        }
         StatusClass::Conflict
         | StatusClass::TooLarge
         | StatusClass::Throttled
         | StatusClass::BadRequest
-        | StatusClass::Unknown => Some(CallFailure::Passing {
-            wait: retry_after(&reply.headers, now),
-            reason: said(reply),
-        }),
+        | StatusClass::Unknown => {
+            Some(CallFailure::Passing { wait: retry_after(&reply.headers, now), reason: said(reply) })
+        }
     }
 }
 
@@ -108,14 +98,8 @@ pub fn failure_by_status(reply: &Reply, now: Timestamp) -> Option<CallFailure> {
 #[must_use]
 pub fn answer_unreached(failure: &Unreached) -> Answer {
     match failure {
-        Unreached::NotSent(reason) => Answer::Unavailable {
-            wait: None,
-            reason: reason.clone(),
-        },
-        Unreached::MaybeSent(reason) => Answer::Unknown {
-            wait: None,
-            reason: reason.clone(),
-        },
+        Unreached::NotSent(reason) => Answer::Unavailable { wait: None, reason: reason.clone() },
+        Unreached::MaybeSent(reason) => Answer::Unknown { wait: None, reason: reason.clone() },
     }
 }
 
@@ -143,11 +127,7 @@ pub fn said(reply: &Reply) -> String {
         BodyEnd::Complete | BodyEnd::TooLong => String::new(),
         BodyEnd::Cut(reason) => format!(" (reply cut: {reason})"),
     };
-    if body.is_empty() {
-        format!("HTTP {}{end}", reply.status)
-    } else {
-        format!("HTTP {}: {body}{end}", reply.status)
-    }
+    if body.is_empty() { format!("HTTP {}{end}", reply.status) } else { format!("HTTP {}: {body}{end}", reply.status) }
 }
 
 #[cfg(test)]

@@ -40,8 +40,7 @@ fn every_document_is_valid_against_the_schema() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|ext| ext == "graphql") {
             let document = std::fs::read_to_string(&path).unwrap();
-            ExecutableDocument::parse_and_validate(&schema, document, &path)
-                .unwrap_or_else(|e| panic!("{e}"));
+            ExecutableDocument::parse_and_validate(&schema, document, &path).unwrap_or_else(|e| panic!("{e}"));
             documents += 1;
         }
     }

@@ -31,10 +31,7 @@ fn change() -> Change {
 }
 
 fn settings(server: &Server) -> HttpSettings {
-    HttpSettings::new(
-        server.url.join("/in?door=3").unwrap(),
-        StoreId::from("harbour"),
-    )
+    HttpSettings::new(server.url.join("/in?door=3").unwrap(), StoreId::from("harbour"))
 }
 
 struct Kept {
@@ -43,9 +40,7 @@ struct Kept {
 
 impl Kept {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     fn secret(&self, name: &str, text: &str) -> SecretRef {
@@ -64,34 +59,17 @@ fn expected_signature(id: &str, seconds: &str, body: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_retry_is_the_same_bytes_with_a_new_signature() {
-    let server = Server::with([
-        Canned::Reply(503, "retry-after: 4\r\n", String::new()),
-        Canned::ok(""),
-    ])
-    .await;
+    let server = Server::with([Canned::Reply(503, "retry-after: 4\r\n", String::new()), Canned::ok("")]).await;
     let kept = Kept::new();
     let secret = kept.secret("sign", &format!("whsec_{}\n", STANDARD.encode(KEY_BYTES)));
     let offset = Arc::new(Mutex::new(Duration::ZERO));
-    let door = Http::new(
-        HttpSettings {
-            secret: Some(secret),
-            ..settings(&server)
-        },
-        http(),
-        set_clock(&offset),
-    );
+    let door = Http::new(HttpSettings { secret: Some(secret), ..settings(&server) }, http(), set_clock(&offset));
     let key = IdempotencyKey::from("key-1");
     let body: Arc<[u8]> = door.encode(&key, &[change()]).into();
     let first = door.send(&key, Arc::clone(&body)).await;
-    assert!(
-        matches!(first, Answer::Unknown { wait: Some(wait), .. } if wait == Duration::from_secs(4)),
-        "{first:?}"
-    );
+    assert!(matches!(first, Answer::Unknown { wait: Some(wait), .. } if wait == Duration::from_secs(4)), "{first:?}");
     *offset.lock().unwrap() = Duration::from_secs(60);
-    assert_eq!(
-        door.send(&key, Arc::clone(&body)).await,
-        Answer::Applied { reference: None }
-    );
+    assert_eq!(door.send(&key, Arc::clone(&body)).await, Answer::Applied { reference: None });
 
     let received = server.received();
     for (request, seconds) in received.iter().zip(["1795428000", "1795428060"]) {
@@ -100,10 +78,7 @@ async fn a_retry_is_the_same_bytes_with_a_new_signature() {
         assert_eq!(request.header("idempotency-key"), Some("key-1"));
         assert_eq!(request.header("webhook-timestamp"), Some(seconds));
         let signature = expected_signature("key-1", seconds, &body);
-        assert_eq!(
-            request.header("webhook-signature"),
-            Some(signature.as_str())
-        );
+        assert_eq!(request.header("webhook-signature"), Some(signature.as_str()));
         assert_eq!(request.header("content-type"), Some("application/json"));
         assert_eq!(request.path(), "/in?door=3");
     }
@@ -114,45 +89,22 @@ async fn a_retry_is_the_same_bytes_with_a_new_signature() {
 #[tokio::test]
 async fn a_rotated_token_is_picked_up_at_the_first_refusal() {
     let server = Server::start(|request| {
-        let status = if request.header("authorization") == Some("Bearer new") {
-            200
-        } else {
-            401
-        };
+        let status = if request.header("authorization") == Some("Bearer new") { 200 } else { 401 };
         Canned::Reply(status, "", String::new())
     })
     .await;
     let kept = Kept::new();
     let token = kept.secret("token", "Bearer new-but-wrong");
     let headers = vec![("authorization".to_owned(), HeaderText::Secret(token))];
-    let door = Http::new(
-        HttpSettings {
-            headers,
-            ..settings(&server)
-        },
-        http(),
-        clock(),
-    );
+    let door = Http::new(HttpSettings { headers, ..settings(&server) }, http(), clock());
     let key = IdempotencyKey::from("k");
     let body: Arc<[u8]> = door.encode(&key, &[change()]).into();
     let refused = door.send(&key, Arc::clone(&body)).await;
-    assert!(
-        matches!(
-            &refused,
-            Answer::LaneRefused {
-                cause: LaneRefusal::Unauthorised,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Answer::LaneRefused { cause: LaneRefusal::Unauthorised, .. }), "{refused:?}");
     assert!(!format!("{refused:?}").contains("new-but-wrong"));
     assert_eq!(server.received().len(), 1);
     kept.secret("token", "Bearer new");
-    assert_eq!(
-        door.send(&key, body).await,
-        Answer::Applied { reference: None }
-    );
+    assert_eq!(door.send(&key, body).await, Answer::Applied { reference: None });
     assert_eq!(server.received().len(), 3);
 }
 
@@ -162,20 +114,12 @@ async fn a_lost_reply_is_unknown_and_a_closed_port_is_unavailable() {
     let door = Http::new(settings(&server), http(), clock());
     let key = IdempotencyKey::from("k");
     let body: Arc<[u8]> = door.encode(&key, &[change()]).into();
-    assert!(matches!(
-        door.send(&key, Arc::clone(&body)).await,
-        Answer::Unknown { .. }
-    ));
+    assert!(matches!(door.send(&key, Arc::clone(&body)).await, Answer::Unknown { .. }));
     // The status line was a yes; what was to follow does not matter.
-    assert_eq!(
-        door.send(&key, Arc::clone(&body)).await,
-        Answer::Applied { reference: None }
-    );
+    assert_eq!(door.send(&key, Arc::clone(&body)).await, Answer::Applied { reference: None });
 
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/?key=hush", closed.local_addr().unwrap())
-        .parse()
-        .unwrap();
+    let url = format!("http://{}/?key=hush", closed.local_addr().unwrap()).parse().unwrap();
     drop(closed);
     let door = Http::new(HttpSettings::new(url, StoreId::from("s")), http(), clock());
     let answer = door.send(&key, body).await;
@@ -186,9 +130,7 @@ async fn a_lost_reply_is_unknown_and_a_closed_port_is_unavailable() {
 #[tokio::test]
 async fn a_handshake_that_fails_has_sent_nothing() {
     let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}/in", plain.local_addr().unwrap())
-        .parse()
-        .unwrap();
+    let url = format!("https://{}/in", plain.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move { while plain.accept().await.is_ok() {} });
     let door = Http::new(HttpSettings::new(url, StoreId::from("s")), http(), clock());
     let key = IdempotencyKey::from("k");
@@ -201,25 +143,13 @@ async fn a_secret_that_cannot_be_had_refuses_the_lane_and_names_it() {
     let server = Server::with([]).await;
     let kept = Kept::new();
     let secret = kept.secret("sign", "hunter2");
-    let door = Http::new(
-        HttpSettings {
-            secret: Some(secret),
-            ..settings(&server)
-        },
-        http(),
-        clock(),
-    );
+    let door = Http::new(HttpSettings { secret: Some(secret), ..settings(&server) }, http(), clock());
     let key = IdempotencyKey::from("k");
-    let Answer::LaneRefused { cause, detail } =
-        door.send(&key, door.encode(&key, &[]).into()).await
-    else {
+    let Answer::LaneRefused { cause, detail } = door.send(&key, door.encode(&key, &[]).into()).await else {
         panic!("nothing can be signed")
     };
     assert_eq!(cause, LaneRefusal::Misconfigured);
-    assert!(
-        detail.contains("whsec_") && detail.contains("sign") && !detail.contains("hunter2"),
-        "{detail}"
-    );
+    assert!(detail.contains("whsec_") && detail.contains("sign") && !detail.contains("hunter2"), "{detail}");
 }
 
 #[tokio::test]
@@ -235,36 +165,16 @@ async fn a_probe_has_no_changes_and_tells_a_refusal_from_a_picky_door() {
     assert!(door.probe().await.unwrap().faults.is_empty());
     door.probe().await.unwrap();
     let refused = door.probe().await.unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            CallFailure::LaneRefused {
-                cause: LaneRefusal::Forbidden,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
-    assert!(matches!(
-        door.probe().await.unwrap_err(),
-        CallFailure::Passing { .. }
-    ));
-    assert_eq!(
-        server.received()[0].json()["changes"],
-        serde_json::json!([])
-    );
+    assert!(matches!(refused, CallFailure::LaneRefused { cause: LaneRefusal::Forbidden, .. }), "{refused:?}");
+    assert!(matches!(door.probe().await.unwrap_err(), CallFailure::Passing { .. }));
+    assert_eq!(server.received()[0].json()["changes"], serde_json::json!([]));
 }
 
 #[test]
 fn settings_show_no_secret() {
     let url = "https://user:pass@example.com/in?key=hush".parse().unwrap();
     let mut settings = HttpSettings::new(url, StoreId::from("s"));
-    settings
-        .headers
-        .push(("x-api-key".to_owned(), HeaderText::Plain("hush".to_owned())));
+    settings.headers.push(("x-api-key".to_owned(), HeaderText::Plain("hush".to_owned())));
     let shown = format!("{settings:?}");
-    assert!(
-        !shown.contains("hush") && !shown.contains("pass") && shown.contains("example.com/in"),
-        "{shown}"
-    );
+    assert!(!shown.contains("hush") && !shown.contains("pass") && shown.contains("example.com/in"), "{shown}");
 }

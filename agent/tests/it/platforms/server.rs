@@ -61,9 +61,7 @@ impl Server {
     /// Answers by rule.
     pub(super) async fn start(answer: impl FnMut(&Received) -> Canned + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap())
-            .parse()
-            .unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let answer = Arc::new(Mutex::new(answer));
         let kept = Arc::clone(&received);
@@ -78,12 +76,7 @@ impl Server {
     /// Answers in this order; nothing may come after.
     pub(super) async fn with(replies: impl IntoIterator<Item = Canned>) -> Self {
         let mut replies: VecDeque<Canned> = replies.into_iter().collect();
-        Self::start(move |request| {
-            replies
-                .pop_front()
-                .unwrap_or_else(|| panic!("not expected: {request:?}"))
-        })
-        .await
+        Self::start(move |request| replies.pop_front().unwrap_or_else(|| panic!("not expected: {request:?}"))).await
     }
 
     pub(super) fn received(&self) -> Vec<Received> {
@@ -102,20 +95,12 @@ async fn serve<F: FnMut(&Received) -> Canned>(
         let written = match canned {
             Canned::Cut => return,
             Canned::HalfReply => {
-                stream
-                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"data\":")
-                    .await
-                    .unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"data\":").await.unwrap();
                 return;
             }
             Canned::Reply(status, headers, body) => {
-                let head = format!(
-                    "HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n",
-                    body.len()
-                );
-                stream
-                    .write_all(&[head.as_bytes(), body.as_bytes()].concat())
-                    .await
+                let head = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n", body.len());
+                stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).await
             }
         };
         if written.is_err() {
@@ -135,13 +120,8 @@ async fn next(stream: &mut TcpStream) -> Option<Received> {
         }
     };
     let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
-    let mut request = Received {
-        head,
-        body: bytes[head_end..].to_vec(),
-    };
-    let length: usize = request
-        .header("content-length")
-        .map_or(0, |text| text.parse().unwrap());
+    let mut request = Received { head, body: bytes[head_end..].to_vec() };
+    let length: usize = request.header("content-length").map_or(0, |text| text.parse().unwrap());
     while request.body.len() < length {
         if stream.read_buf(&mut request.body).await.ok()? == 0 {
             return None;
@@ -153,16 +133,8 @@ async fn next(stream: &mut TcpStream) -> Option<Received> {
 /// A client that reaches nothing but loopback.
 pub(super) fn http() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .unwrap()
-    });
-    client(&TransportSettings {
-        proxy: ProxyChoice::Direct,
-        ..TransportSettings::default()
-    })
-    .unwrap()
+    PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
+    client(&TransportSettings { proxy: ProxyChoice::Direct, ..TransportSettings::default() }).unwrap()
 }
 
 pub(super) fn clock() -> WallClock {

@@ -117,7 +117,8 @@ impl Lane {
     /// with the remainders to be stored. Their SKUs are free again.
     pub fn set_aside(&mut self, id: BatchId, skus: &BTreeSet<SkuId>) -> (Vec<Entry>, Vec<(SkuId, i64)>) {
         let Some(batch) = self.batches.get_mut(&id) else { return (Vec::new(), Vec::new()) };
-        let (taken, kept) = std::mem::take(&mut batch.items).into_iter().partition(|item| skus.contains(&item.entry.sku));
+        let (taken, kept) =
+            std::mem::take(&mut batch.items).into_iter().partition(|item| skus.contains(&item.entry.sku));
         batch.items = kept;
         let taken: Vec<BatchItem> = taken;
         let mut carries = Vec::new();
@@ -130,7 +131,14 @@ impl Lane {
     }
 
     /// A call that changes nothing (look-up, read-back) failed in passing.
-    pub fn call_failed(&mut self, batch: Option<BatchId>, wait: Option<Duration>, reason: String, now: Timestamp, jitter: Jitter) {
+    pub fn call_failed(
+        &mut self,
+        batch: Option<BatchId>,
+        wait: Option<Duration>,
+        reason: String,
+        now: Timestamp,
+        jitter: Jitter,
+    ) {
         if let Some(batch) = batch.and_then(|id| self.batches.get_mut(&id)) {
             batch.busy = false;
         }
@@ -138,7 +146,14 @@ impl Lane {
     }
 
     /// A call that changes nothing was refused for cause.
-    pub fn call_refused(&mut self, batch: Option<BatchId>, cause: LaneRefusal, detail: String, now: Timestamp, jitter: Jitter) {
+    pub fn call_refused(
+        &mut self,
+        batch: Option<BatchId>,
+        cause: LaneRefusal,
+        detail: String,
+        now: Timestamp,
+        jitter: Jitter,
+    ) {
         if let Some(batch) = batch.and_then(|id| self.batches.get_mut(&id)) {
             batch.busy = false;
         }
@@ -184,7 +199,9 @@ impl Lane {
             Condition::BackingOff { until: standing, .. } if *standing > until => {
                 Condition::BackingOff { until: *standing, reason }
             }
-            Condition::Open | Condition::BackingOff { .. } | Condition::Paused { .. } => Condition::BackingOff { until, reason },
+            Condition::Open | Condition::BackingOff { .. } | Condition::Paused { .. } => {
+                Condition::BackingOff { until, reason }
+            }
         };
     }
 

@@ -70,8 +70,14 @@ fn a_refused_row_is_isolated_and_the_rest_goes_on() {
     }
     freeze(&mut lane, 1);
     lane.poll(at(0), true);
-    let row = RowRefusal { item: "item-2".to_owned(), code: "X".to_owned(), message: "no".to_owned(), remedy: RowRemedy::DeadLetter };
-    let Outcome::Reopened { dead, .. } = answer(&mut lane, BatchId(1), Answer::RowsRefused { rows: vec![row] }, 1) else {
+    let row = RowRefusal {
+        item: "item-2".to_owned(),
+        code: "X".to_owned(),
+        message: "no".to_owned(),
+        remedy: RowRemedy::DeadLetter,
+    };
+    let Outcome::Reopened { dead, .. } = answer(&mut lane, BatchId(1), Answer::RowsRefused { rows: vec![row] }, 1)
+    else {
         panic!("reopened")
     };
     assert_eq!(dead.iter().map(|(e, ..)| e.id.0).collect::<Vec<_>>(), [2]);
@@ -305,7 +311,12 @@ impl World {
             10 if !known => Answer::KeySpent { message: "failed before".to_owned() },
             11 if !known => {
                 let sku = self.live.get(&id).expect("live").items[0].entry.sku;
-                let row = RowRefusal { item: format!("item-{sku}"), code: "X".to_owned(), message: String::new(), remedy: RowRemedy::DeadLetter };
+                let row = RowRefusal {
+                    item: format!("item-{sku}"),
+                    code: "X".to_owned(),
+                    message: String::new(),
+                    remedy: RowRemedy::DeadLetter,
+                };
                 Answer::RowsRefused { rows: vec![row] }
             }
             _ => {
@@ -350,7 +361,8 @@ impl World {
         for (sku, sold) in &self.sold {
             let dead = self.dead.get(sku).copied().unwrap_or_default();
             let exact = sold.saturating_sub(dead);
-            let expected = if self.limits.whole_units { Quantity::from_units(exact.floor_units()).expect("small") } else { exact };
+            let expected =
+                if self.limits.whole_units { Quantity::from_units(exact.floor_units()).expect("small") } else { exact };
             let shown = self.platform.get(sku).copied().unwrap_or_default();
             assert_eq!(shown, expected, "SKU {sku}");
         }

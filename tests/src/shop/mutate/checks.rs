@@ -47,13 +47,8 @@ pub(crate) fn change_from_is_named(field: &Field, input: &Value) -> Result<(), V
         _ => return Ok(()),
     };
     let rows = input.get(list).and_then(Value::as_array);
-    if rows
-        .into_iter()
-        .flatten()
-        .any(|row| row.get("changeFromQuantity").is_none())
-    {
-        let message =
-            format!("{type_name} must include the following argument: changeFromQuantity.");
+    if rows.into_iter().flatten().any(|row| row.get("changeFromQuantity").is_none()) {
+        let message = format!("{type_name} must include the following argument: changeFromQuantity.");
         return Err(top_level(&message, "INVALID_FIELD_ARGUMENTS", &field.key));
     }
     Ok(())
@@ -72,12 +67,7 @@ pub(crate) fn out_of_bounds(name: &str, wanted: i64) -> Option<&'static str> {
     }
 }
 
-pub(crate) fn find_row(
-    state: &State,
-    row: &Value,
-    list: &str,
-    index: usize,
-) -> Result<(usize, u64, Level), UserError> {
+pub(crate) fn find_row(state: &State, row: &Value, list: &str, index: usize) -> Result<(usize, u64, Level), UserError> {
     let Some((item_index, item)) = state.stock.item(text(row, "inventoryItemId")) else {
         return Err(row_error(
             "INVALID_INVENTORY_ITEM",
@@ -98,13 +88,7 @@ pub(crate) fn find_row(
     };
     if !item.given.components.is_empty() {
         let message = "The specified inventory item is not allowed to be adjusted via API. Example: if the inventory item is a parent bundle.";
-        return Err(row_error(
-            "NON_MUTABLE_INVENTORY_ITEM",
-            list,
-            index,
-            "inventoryItemId",
-            message,
-        ));
+        return Err(row_error("NON_MUTABLE_INVENTORY_ITEM", list, index, "inventoryItemId", message));
     }
     if !item.given.tracked {
         return Err(row_error(
@@ -121,13 +105,7 @@ pub(crate) fn find_row(
         }
         Some(_) | None => {
             let message = "The specified inventory item is not stocked at the location.";
-            Err(row_error(
-                "ITEM_NOT_STOCKED_AT_LOCATION",
-                list,
-                index,
-                "locationId",
-                message,
-            ))
+            Err(row_error("ITEM_NOT_STOCKED_AT_LOCATION", list, index, "locationId", message))
         }
     }
 }
@@ -135,29 +113,14 @@ pub(crate) fn find_row(
 pub(crate) fn stale(row: &Value, now: i64, list: &str, index: usize) -> Option<UserError> {
     let expected = row.get("changeFromQuantity").and_then(Value::as_i64)?;
     let message = "The changeFromQuantity argument no longer matches the persisted quantity.";
-    (expected != now).then(|| {
-        row_error(
-            "CHANGE_FROM_QUANTITY_STALE",
-            list,
-            index,
-            "changeFromQuantity",
-            message,
-        )
-    })
+    (expected != now).then(|| row_error("CHANGE_FROM_QUANTITY_STALE", list, index, "changeFromQuantity", message))
 }
 
 pub(crate) fn common_faults(input: &Value, reference: Option<&str>) -> Vec<UserError> {
     let mut errors = Vec::new();
     if !REASONS.contains(&text(input, "reason")) {
-        let message = format!(
-            "The specified reason is invalid. Valid values are: {}.",
-            REASONS.join(", ")
-        );
-        errors.push(user_error(
-            "INVALID_REASON",
-            Some(&["input", "reason"]),
-            &message,
-        ));
+        let message = format!("The specified reason is invalid. Valid values are: {}.", REASONS.join(", "));
+        errors.push(user_error("INVALID_REASON", Some(&["input", "reason"]), &message));
     }
     if reference.is_some_and(|uri| !is_uri(uri)) {
         errors.push(user_error(
@@ -200,9 +163,7 @@ pub(crate) fn ledger_faults(name: &str, rows: &[Value]) -> Vec<UserError> {
 pub(crate) fn is_uri(text: &str) -> bool {
     text.split_once(':').is_some_and(|(scheme, rest)| {
         !scheme.is_empty()
-            && scheme
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
             && !rest.trim_matches('/').is_empty()
     })
 }
@@ -219,18 +180,8 @@ pub(crate) fn user_error(code: &str, field: Option<&[&str]>, message: &str) -> U
     }
 }
 
-pub(crate) fn row_error(
-    code: &str,
-    list: &str,
-    index: usize,
-    name: &str,
-    message: &str,
-) -> UserError {
-    user_error(
-        code,
-        Some(&["input", list, &index.to_string(), name]),
-        message,
-    )
+pub(crate) fn row_error(code: &str, list: &str, index: usize, name: &str, message: &str) -> UserError {
+    user_error(code, Some(&["input", list, &index.to_string(), name]), message)
 }
 
 pub(crate) fn top_level(message: &str, code: &str, root: &str) -> Value {

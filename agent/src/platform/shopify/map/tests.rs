@@ -9,10 +9,7 @@ use super::*;
 use crate::platform::{Target, TargetPart};
 
 fn part(number: u32, per: i64) -> TargetPart {
-    TargetPart {
-        item: format!("gid://shopify/InventoryItem/{number}"),
-        per,
-    }
+    TargetPart { item: format!("gid://shopify/InventoryItem/{number}"), per }
 }
 
 fn change(parts: Vec<TargetPart>, units: i64) -> Change {
@@ -60,13 +57,7 @@ fn each_item_stands_once_with_its_sum_and_zeros_are_left_out() {
         "key": "k 1",
     });
     assert_eq!(variables(&body), expected);
-    assert_eq!(
-        FrozenBody::items(&body),
-        [
-            "gid://shopify/InventoryItem/1",
-            "gid://shopify/InventoryItem/2"
-        ]
-    );
+    assert_eq!(FrozenBody::items(&body), ["gid://shopify/InventoryItem/1", "gid://shopify/InventoryItem/2"]);
 }
 
 #[test]
@@ -76,46 +67,25 @@ fn the_same_batch_gives_the_same_bytes_in_any_order() {
     let bytes = adjust_body("tillsync", &at(), &key, &[one.clone(), two.clone()]);
     assert_eq!(adjust_body("tillsync", &at(), &key, &[two, one]), bytes);
     // Shopify refuses a request that leaves the field out.
-    assert!(
-        String::from_utf8(bytes)
-            .unwrap()
-            .contains(r#""changeFromQuantity":null"#)
-    );
+    assert!(String::from_utf8(bytes).unwrap().contains(r#""changeFromQuantity":null"#));
 }
 
 #[test]
 fn a_batch_that_adds_up_to_nothing_still_has_a_row() {
-    let changes = [
-        change(vec![part(1, 1)], -1),
-        change(vec![part(1, 1)], 1),
-        change(vec![part(2, 1)], 0),
-    ];
+    let changes = [change(vec![part(1, 1)], -1), change(vec![part(1, 1)], 1), change(vec![part(2, 1)], 0)];
     let body = adjust_body("tillsync", &at(), &IdempotencyKey::from("k"), &changes);
-    assert_eq!(
-        variables(&body)["input"]["changes"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(variables(&body)["input"]["changes"].as_array().unwrap().len(), 1);
     assert_eq!(variables(&body)["input"]["changes"][0]["delta"], 0);
 }
 
 #[test]
 fn an_absolute_write_names_the_number_that_was_read() {
-    let rows = [Absolute {
-        part: part(1, 1),
-        on_hand: 7,
-        expected: 9,
-    }];
+    let rows = [Absolute { part: part(1, 1), on_hand: 7, expected: 9 }];
     let body = set_body("tillsync", &at(), &IdempotencyKey::from("k"), &rows);
     let input = &variables(&body)["input"];
     assert_eq!(input["name"], "on_hand");
     assert_eq!(
-        (
-            &input["quantities"][0]["quantity"],
-            &input["quantities"][0]["changeFromQuantity"]
-        ),
+        (&input["quantities"][0]["quantity"], &input["quantities"][0]["changeFromQuantity"]),
         (&7.into(), &9.into())
     );
     assert!(input.get("changes").is_none());
@@ -141,32 +111,20 @@ fn a_named_location_is_put_in_on_the_way_out() {
             &[change(vec![part(1, 1)], -1), change(vec![part(2, 1)], -1)]
         )
     );
-    assert_eq!(
-        with_location(&sent, &at(), "gid://shopify/Location/55"),
-        sent
-    );
+    assert_eq!(with_location(&sent, &at(), "gid://shopify/Location/55"), sent);
 }
 
 #[test]
 fn a_location_is_an_id_a_number_or_a_name() {
     assert_eq!(at(), Location::Id("gid://shopify/Location/55".to_owned()));
     assert_eq!(Location::parse("gid://shopify/Location/55"), at());
-    assert_eq!(
-        Location::parse("Harbour 2"),
-        Location::Name("Harbour 2".to_owned())
-    );
+    assert_eq!(Location::parse("Harbour 2"), Location::Name("Harbour 2".to_owned()));
 }
 
 #[test]
 fn search_terms_are_quoted_and_escaped() {
-    assert_eq!(
-        search(MatchBy::Sku, &["A-1", "O'Neill", r"a\b"]),
-        r"sku:'A-1' OR sku:'O\'Neill' OR sku:'a\\b'"
-    );
-    assert_eq!(
-        search(MatchBy::SkuThenBarcode, &["1"]),
-        "sku:'1' OR barcode:'1'"
-    );
+    assert_eq!(search(MatchBy::Sku, &["A-1", "O'Neill", r"a\b"]), r"sku:'A-1' OR sku:'O\'Neill' OR sku:'a\\b'");
+    assert_eq!(search(MatchBy::SkuThenBarcode, &["1"]), "sku:'1' OR barcode:'1'");
     assert_eq!(search(MatchBy::Barcode, &["1"]), "barcode:'1'");
 }
 
@@ -177,49 +135,27 @@ fn variant(number: u32, sku: &str, barcode: &str) -> Variant {
         barcode: Some(barcode.to_owned()),
         title: "Default Title".to_owned(),
         requires_components: false,
-        product: Titled {
-            title: format!("Product {number}"),
-        },
-        inventory_item: Item {
-            id: part(number, 1).item,
-            tracked: true,
-            inventory_level: Some(level(true, 5)),
-        },
+        product: Titled { title: format!("Product {number}") },
+        inventory_item: Item { id: part(number, 1).item, tracked: true, inventory_level: Some(level(true, 5)) },
     }
 }
 
 fn level(is_active: bool, on_hand: i64) -> Level {
-    Level {
-        is_active,
-        quantities: vec![NamedQuantity {
-            name: "on_hand".to_owned(),
-            quantity: on_hand,
-        }],
-    }
+    Level { is_active, quantities: vec![NamedQuantity { name: "on_hand".to_owned(), quantity: on_hand }] }
 }
 
 #[test]
 fn only_an_exact_hit_is_the_article() {
-    let hits = [
-        variant(1, "TEA-1", ""),
-        variant(2, "tea-1", ""),
-        variant(3, "TEA-10", ""),
-        variant(4, "TEA-1 ", ""),
-    ];
+    let hits = [variant(1, "TEA-1", ""), variant(2, "tea-1", ""), variant(3, "TEA-10", ""), variant(4, "TEA-1 ", "")];
     assert!(matches!(pick(MatchBy::Sku, "TEA-1", &hits), Pick::One(v) if v.id.ends_with("/1")));
     assert!(matches!(pick(MatchBy::Sku, "TEA", &hits), Pick::Nothing));
-    assert!(matches!(
-        pick(MatchBy::Sku, "001", &[variant(1, "1", "")]),
-        Pick::Nothing
-    ));
+    assert!(matches!(pick(MatchBy::Sku, "001", &[variant(1, "1", "")]), Pick::Nothing));
 }
 
 #[test]
 fn two_items_are_ambiguous_but_two_variants_of_one_item_are_not() {
     let mut hits = [variant(1, "TEA-1", ""), variant(2, "TEA-1", "")];
-    let Pick::Several(candidates) = pick(MatchBy::Sku, "TEA-1", &hits) else {
-        panic!("two items")
-    };
+    let Pick::Several(candidates) = pick(MatchBy::Sku, "TEA-1", &hits) else { panic!("two items") };
     assert_eq!(candidates[0], "Product 1 (gid://shopify/ProductVariant/1)");
     hits[1].inventory_item.id = hits[0].inventory_item.id.clone();
     assert!(matches!(pick(MatchBy::Sku, "TEA-1", &hits), Pick::One(_)));
@@ -227,10 +163,7 @@ fn two_items_are_ambiguous_but_two_variants_of_one_item_are_not() {
 
 #[test]
 fn a_barcode_counts_only_where_it_is_asked_for() {
-    let hits = [
-        variant(1, "A", "4006381333931"),
-        variant(2, "4006381333931", "B"),
-    ];
+    let hits = [variant(1, "A", "4006381333931"), variant(2, "4006381333931", "B")];
     let picked = |match_by| match pick(match_by, "4006381333931", &hits) {
         Pick::One(variant) => variant.id.clone(),
         other @ (Pick::Nothing | Pick::Several(_)) => panic!("{other:?}"),
@@ -238,33 +171,17 @@ fn a_barcode_counts_only_where_it_is_asked_for() {
     assert!(picked(MatchBy::Sku).ends_with("/2"));
     assert!(picked(MatchBy::Barcode).ends_with("/1"));
     assert!(picked(MatchBy::SkuThenBarcode).ends_with("/2"));
-    assert!(
-        matches!(pick(MatchBy::SkuThenBarcode, "B", &hits), Pick::One(v) if v.id.ends_with("/2"))
-    );
+    assert!(matches!(pick(MatchBy::SkuThenBarcode, "B", &hits), Pick::One(v) if v.id.ends_with("/2")));
 }
 
 #[test]
 fn an_item_holds_stock_only_if_tracked_and_active_here() {
     let check = |tracked, inventory_level, expected| {
-        assert_eq!(
-            stock(&Item {
-                id: "i".to_owned(),
-                tracked,
-                inventory_level
-            }),
-            expected
-        );
+        assert_eq!(stock(&Item { id: "i".to_owned(), tracked, inventory_level }), expected);
     };
     check(true, Some(level(true, 5)), Stock::Ready { on_hand: 5 });
     check(true, Some(level(false, 5)), Stock::NotStocked);
     check(true, None, Stock::NotStocked);
     check(false, Some(level(true, 5)), Stock::Untracked);
-    check(
-        true,
-        Some(Level {
-            is_active: true,
-            quantities: Vec::new(),
-        }),
-        Stock::Odd,
-    );
+    check(true, Some(Level { is_active: true, quantities: Vec::new() }), Stock::Odd);
 }
