@@ -24,6 +24,8 @@ pub mod tables;
 const MIGRATIONS: &[&str] = &[include_str!("db/migrations/0001_initial.sql")];
 /// "TSYN": marks the file as ours.
 const APPLICATION_ID: i32 = 0x5453_594E;
+/// What the write-ahead log keeps of its size after a backlog was imported.
+const WAL_BYTES_KEPT: u64 = 16 * 1024 * 1024;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const FILE: &str = "tillsync.db";
 
@@ -219,7 +221,8 @@ pub fn open_writer(path: &Path, cache_kib: i64) -> Result<Connection, DbError> {
     conn.busy_timeout(BUSY_TIMEOUT).map_err(|source| opened(path, source))?;
     conn.execute_batch(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
-         PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache_kib};"
+         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {WAL_BYTES_KEPT};
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache_kib};"
     ))
     .map_err(|source| opened(path, source))?;
     conn.set_prepared_statement_cache_capacity(64);

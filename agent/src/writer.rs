@@ -50,12 +50,13 @@ const ACK_WAIT_MAX: Duration = Duration::from_millis(50);
 const UNSYNCED_MAX: Duration = Duration::from_secs(5);
 /// Pause after a failed commit.
 const FAILURE_WAIT: Duration = Duration::from_secs(1);
-/// The write-ahead log is folded into the database after this many commits or lines, and truncated when idle.
-const CHECKPOINT_COMMITS: u32 = 500;
+/// The write-ahead log is folded into the database after this many commits or lines, and when idle. It is then written
+/// from its start again, over blocks that the file system has given already: a commit there costs the least.
+const CHECKPOINT_COMMITS: u32 = 200;
 const CHECKPOINT_LINES: u64 = 50_000;
 /// Least time between two looks of the board at a lane with much to do.
 const PUBLISH_MIN: Duration = Duration::from_millis(100);
-const IDLE_BEFORE_TRUNCATE: Duration = Duration::from_secs(30);
+const IDLE_BEFORE_FOLD: Duration = Duration::from_secs(30);
 
 /// To the writer.
 pub enum Command {
@@ -381,13 +382,12 @@ impl Writer {
     fn idle_wait(&self) -> Duration {
         let now = self.clock.now();
         let deadline = self.lanes.iter().filter_map(|runtime| runtime.lane.next_deadline()).map(|(at, _)| at).min();
-        let lanes = deadline.map_or(IDLE_BEFORE_TRUNCATE, |at| at.since(now));
-        let sync =
-            self.unsynced_since.map_or(IDLE_BEFORE_TRUNCATE, |since| UNSYNCED_MAX.saturating_sub(since.elapsed()));
-        let broken = if self.broken { FAILURE_WAIT } else { IDLE_BEFORE_TRUNCATE };
+        let lanes = deadline.map_or(IDLE_BEFORE_FOLD, |at| at.since(now));
+        let sync = self.unsynced_since.map_or(IDLE_BEFORE_FOLD, |since| UNSYNCED_MAX.saturating_sub(since.elapsed()));
+        let broken = if self.broken { FAILURE_WAIT } else { IDLE_BEFORE_FOLD };
         // While the clock is not trusted, a due retry may have to wait: looking for it must not spin.
         let least = if self.clock.is_trusted() { Duration::from_millis(1) } else { Duration::from_secs(1) };
-        lanes.min(sync).min(broken).clamp(least, IDLE_BEFORE_TRUNCATE)
+        lanes.min(sync).min(broken).clamp(least, IDLE_BEFORE_FOLD)
     }
 
     fn idle(&mut self) {
@@ -402,7 +402,7 @@ impl Writer {
         if self.commits_since_checkpoint > 0 && self.lanes.iter().all(|runtime| runtime.lane.next_deadline().is_none())
         {
             self.commits_since_checkpoint = 0;
-            if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(RESTART)") {
                 tracing::warn!(%error, "Cannot fold the write-ahead log; it is tried again later");
             }
         }
