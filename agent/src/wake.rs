@@ -10,7 +10,7 @@ use crate::ingest::Wake;
 
 /// Keeps the watch alive.
 pub struct FileEvents {
-    watcher: Option<RecommendedWatcher>,
+    _watcher: Option<RecommendedWatcher>,
 }
 
 impl FileEvents {
@@ -23,7 +23,7 @@ impl FileEvents {
             Ok(watcher) => watcher,
             Err(error) => {
                 tracing::warn!(%error, "No file events on this machine; sources are scanned at their interval");
-                return Self { watcher: None };
+                return Self { _watcher: None };
             }
         };
         folders.sort_unstable();
@@ -33,12 +33,7 @@ impl FileEvents {
                 tracing::warn!(folder = %folder.display(), %error, "No file events here; the folder is scanned at its interval");
             }
         }
-        Self { watcher: Some(watcher) }
-    }
-
-    /// Whether events can come at all.
-    pub fn is_watching(&self) -> bool {
-        self.watcher.is_some()
+        Self { _watcher: Some(watcher) }
     }
 }
 

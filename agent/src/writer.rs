@@ -411,7 +411,8 @@ impl Writer {
     /// One group: apply, commit, act.
     fn group(&mut self, mut group: VecDeque<Command>, commands: &Receiver<Command>) {
         if self.broken {
-            if let Err(fault) = self.rebuild() {
+            // What a failed commit left in the log must be on the disk before anything of it is sent.
+            if let Err(fault) = self.rebuild().and_then(|()| self.sync_now()) {
                 self.failed(&fault);
                 self.put_back(group);
                 return;
@@ -486,6 +487,7 @@ impl Writer {
     ) -> Result<(), DbError> {
         let full = durable && !sabotage::breaks(Rule::NoFsync);
         self.set_synchronous(full)?;
+        let changes = self.conn.total_changes();
         self.execute("BEGIN IMMEDIATE")?;
         self.board.begin();
         let opened = Instant::now();
@@ -511,6 +513,10 @@ impl Writer {
         self.execute("COMMIT")?;
         crash::point("after_commit").map_err(|source| DbError::Io { step: "commit", source })?;
         self.board.commit();
+        // A commit of nothing writes nothing and syncs nothing.
+        if self.conn.total_changes() == changes {
+            return Ok(());
+        }
         self.commits_since_checkpoint += 1;
         self.lines_since_checkpoint += applied.lines;
         if full {

@@ -51,15 +51,6 @@ impl Lane {
         self.refresh_ready(sku);
     }
 
-    /// Asks for every missing SKU again at the next poll (somebody changed the catalogue).
-    pub fn look_up_now(&mut self) {
-        for state in self.targets.values_mut() {
-            if let TargetState::Missing { next, .. } = state {
-                *next = Timestamp(0);
-            }
-        }
-    }
-
     /// A SKU was looked up. Returns the new state, to be stored.
     pub fn looked_up(&mut self, sku: SkuId, found: LookedUp, now: Timestamp, jitter: Jitter) -> TargetState {
         let state = match found {
