@@ -96,6 +96,10 @@ fn activity(status: &StatusSnapshot) -> String {
     let sold = status.sources.iter().filter_map(|source| source.last_sale_at).max();
     let delivered = status.lanes.iter().filter_map(|lane| lane.last_delivered_at).max();
     match (sold, delivered) {
+        // Some POS files carry no times.
+        (None, _) if status.ledger.transactions > 0 => {
+            format!("{} read so far.", count(status.ledger.transactions, "sale"))
+        }
         (None, _) => "No sale was read yet.".to_owned(),
         (Some(sold), None) => format!("Last sale {}; nothing was sent yet.", ago(status.now, sold)),
         (Some(sold), Some(delivered)) => {
@@ -204,5 +208,15 @@ mod tests {
                 LAST,
             ],
         );
+    }
+
+    #[test]
+    fn sales_without_a_time_count_as_read() {
+        let mut status = snapshot();
+        for source in &mut status.sources {
+            source.last_sale_at = None;
+        }
+        status.ledger.transactions = 3;
+        assert!(summary(&status).contains("3 sales read so far."), "{}", summary(&status));
     }
 }
