@@ -9,8 +9,12 @@ use std::time::Duration;
 
 use sync_core::model::{Timestamp, Transaction};
 
+pub mod database;
+pub mod documents;
 pub mod error;
 pub mod file;
+pub mod pushed;
+pub mod receipts;
 
 pub use error::SourceError;
 

@@ -18,6 +18,7 @@
 
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing, missing_docs)]
 
+pub mod article;
 pub mod audit;
 pub mod budget;
 pub mod ledger;

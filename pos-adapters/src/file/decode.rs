@@ -10,7 +10,7 @@ use oem_cp::code_table::DECODING_TABLE_CP_MAP;
 
 /// How the text of a file is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Utf8,
     Utf16Le,
     Utf16Be,
@@ -20,10 +20,10 @@ pub(super) enum Encoding {
 }
 
 /// What most tills on Windows write when it is not Unicode.
-pub(super) const LEGACY: Encoding = Encoding::Whatwg(encoding_rs::WINDOWS_1252);
+pub(crate) const LEGACY: Encoding = Encoding::Whatwg(encoding_rs::WINDOWS_1252);
 
 /// An encoding from its name in the configuration or in a cursor.
-pub(super) fn by_label(label: &str) -> Result<Encoding, String> {
+pub(crate) fn by_label(label: &str) -> Result<Encoding, String> {
     let number = label.to_ascii_lowercase().strip_prefix("cp").and_then(|digits| digits.parse::<u16>().ok());
     let far_eastern = match number {
         Some(932) => Some("shift_jis"),
@@ -51,7 +51,7 @@ pub(super) fn by_label(label: &str) -> Result<Encoding, String> {
 
 impl Encoding {
     /// The name by which [`by_label`] finds it again.
-    pub(super) fn label(self) -> String {
+    pub(crate) fn label(self) -> String {
         match self {
             Self::Utf8 => "utf-8".to_owned(),
             Self::Utf16Le => "utf-16le".to_owned(),
@@ -61,12 +61,12 @@ impl Encoding {
         }
     }
 
-    pub(super) const fn is_utf16(self) -> bool {
+    pub(crate) const fn is_utf16(self) -> bool {
         matches!(self, Self::Utf16Le | Self::Utf16Be)
     }
 
     /// Text of one record. Bytes that the encoding does not know become U+FFFD.
-    pub(super) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
+    pub(crate) fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
         match self {
             Self::Utf8 => String::from_utf8_lossy(bytes),
             Self::Utf16Le | Self::Utf16Be => Cow::Owned(self.transcode(bytes)),
@@ -80,7 +80,7 @@ impl Encoding {
 
     /// UTF-16 as UTF-8, one U+FFFD for each lone surrogate so that [`utf16_bytes`] counts back exactly. A last odd byte
     /// and a last high surrogate are left for later.
-    pub(super) fn transcode(self, bytes: &[u8]) -> String {
+    pub(crate) fn transcode(self, bytes: &[u8]) -> String {
         let unit = |pair: [u8; 2]| {
             if self == Self::Utf16Be { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }
         };
@@ -96,19 +96,19 @@ impl Encoding {
 }
 
 /// How many bytes of UTF-16 a text came from.
-pub(super) fn utf16_bytes(text: &str) -> usize {
+pub(crate) fn utf16_bytes(text: &str) -> usize {
     text.chars().map(|c| c.len_utf16().saturating_mul(2)).sum()
 }
 
 /// What the first bytes of a file say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Opening {
+pub(crate) struct Opening {
     /// Bytes of the byte-order mark.
-    pub(super) mark: usize,
+    pub(crate) mark: usize,
     /// Known from the mark, or from the zero bytes of UTF-16.
-    pub(super) encoding: Option<Encoding>,
+    pub(crate) encoding: Option<Encoding>,
     /// It is no text table at all: what it is instead.
-    pub(super) foreign: Option<&'static str>,
+    pub(crate) foreign: Option<&'static str>,
 }
 
 const SIGNATURES: [(&[u8], &str); 10] = [
@@ -125,7 +125,7 @@ const SIGNATURES: [(&[u8], &str); 10] = [
 ];
 
 /// Looks at the first bytes (a few kilobytes are enough).
-pub(super) fn opening(sample: &[u8]) -> Opening {
+pub(crate) fn opening(sample: &[u8]) -> Opening {
     let marks: [(&[u8], Encoding); 3] =
         [(b"\xef\xbb\xbf", Encoding::Utf8), (b"\xff\xfe", Encoding::Utf16Le), (b"\xfe\xff", Encoding::Utf16Be)];
     let marked = marks.into_iter().find(|(mark, _)| sample.starts_with(mark));

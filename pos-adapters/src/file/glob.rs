@@ -4,15 +4,15 @@ use std::path::{Component, Path, PathBuf};
 
 /// A file, a folder, or a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct PathPattern {
+pub(crate) struct PathPattern {
     /// The part without `*` and `?`.
-    pub(super) fixed: PathBuf,
+    pub(crate) fixed: PathBuf,
     /// The components from the first one with `*` or `?` on; empty for a plain path.
-    pub(super) below: Vec<String>,
+    pub(crate) below: Vec<String>,
 }
 
 impl PathPattern {
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("is empty; write the file, folder or pattern to read".to_owned());
         }
@@ -34,7 +34,7 @@ impl PathPattern {
 }
 
 /// Whether a name fits a pattern; letter case matters, as on the file systems of tills on Linux.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut p, mut n) = (0, 0);
@@ -67,7 +67,7 @@ fn same(a: char, b: char) -> bool {
 }
 
 /// Names that programs give to files they are still writing.
-pub(super) fn is_temporary(name: &str) -> bool {
+pub(crate) fn is_temporary(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.starts_with(['.', '~'])
         || [".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".lck", ".lock", ".swp"]

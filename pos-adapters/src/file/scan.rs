@@ -8,29 +8,29 @@ use super::glob::{self, PathPattern};
 use crate::SourceError;
 
 /// Most files that one source looks at.
-pub(super) const FILES_MAX: usize = 200_000;
+pub(crate) const FILES_MAX: usize = 200_000;
 
 /// One file as the folder shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) path: PathBuf,
-    pub(super) stat: Stat,
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) stat: Stat,
     /// It fits the configured path. Others are listed because a file of ours may have been renamed to them.
-    pub(super) wanted: bool,
+    pub(crate) wanted: bool,
 }
 
 /// What tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stat {
-    pub(super) size: u64,
+pub(crate) struct Stat {
+    pub(crate) size: u64,
     /// Microseconds since 1970; compared for equality only, as it may go backwards.
-    pub(super) modified: i64,
+    pub(crate) modified: i64,
     /// Device and inode, where the platform has them.
-    pub(super) id: Option<(u64, u64)>,
+    pub(crate) id: Option<(u64, u64)>,
 }
 
 impl Stat {
-    pub(super) fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         Self {
             size: metadata.len(),
@@ -53,7 +53,7 @@ fn file_id(_: &Metadata) -> Option<(u64, u64)> {
 }
 
 /// Folders whose change should wake the source.
-pub(super) fn folders(pattern: &PathPattern) -> Vec<PathBuf> {
+pub(crate) fn folders(pattern: &PathPattern) -> Vec<PathBuf> {
     match pattern.below.split_last() {
         None if pattern.fixed.is_dir() => vec![pattern.fixed.clone()],
         None => vec![parent(&pattern.fixed)],
@@ -91,7 +91,7 @@ fn matching_folders(folder: &Path, pattern: &str) -> Vec<PathBuf> {
 }
 
 /// Whether a path would be listed as wanted.
-pub(super) fn is_wanted(pattern: &PathPattern, path: &Path) -> bool {
+pub(crate) fn is_wanted(pattern: &PathPattern, path: &Path) -> bool {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else {
         return false;
     };
@@ -103,7 +103,7 @@ pub(super) fn is_wanted(pattern: &PathPattern, path: &Path) -> bool {
 }
 
 /// Lists wanted files, sorted by path, and files beside them whose name starts like one of `stems`.
-pub(super) fn list(source: &str, pattern: &PathPattern, stems: &[String]) -> Result<Vec<Found>, SourceError> {
+pub(crate) fn list(source: &str, pattern: &PathPattern, stems: &[String]) -> Result<Vec<Found>, SourceError> {
     let mut found = Vec::new();
     let single = pattern.below.is_empty() && !pattern.fixed.is_dir();
     let folders = match pattern.below.split_last() {

@@ -29,20 +29,20 @@ const PRIVATE_WORDS: [&str; 18] = [
 ];
 
 /// Whether a column or key of this name is masked.
-pub(super) fn is_private(name: &str) -> bool {
+pub(crate) fn is_private(name: &str) -> bool {
     let name = name.to_lowercase();
     PRIVATE_WORDS.iter().any(|word| name.contains(word))
 }
 
 /// A record as it may be kept: masked, shortened.
-pub(super) fn raw(record: &str) -> String {
+pub(crate) fn raw(record: &str) -> String {
     let masked = mask_cards(&mask_keys(record)).into_owned();
     let end = (0..=masked.len().min(QUARANTINE_BYTES_MAX)).rev().find(|at| masked.is_char_boundary(*at)).unwrap_or(0);
     masked.get(..end).unwrap_or_default().to_owned()
 }
 
 /// Masks the fields of a CSV record whose column is private.
-pub(super) fn fields<'a>(header: &[String], fields: impl Iterator<Item = Cow<'a, str>>, delimiter: char) -> String {
+pub(crate) fn fields<'a>(header: &[String], fields: impl Iterator<Item = Cow<'a, str>>, delimiter: char) -> String {
     let mut out = String::new();
     for (at, field) in fields.enumerate() {
         if at > 0 {

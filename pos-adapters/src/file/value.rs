@@ -10,7 +10,7 @@ use sync_core::model::{Quantity, Timestamp};
 /// The sign before the decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum DecimalSign {
+pub(crate) enum DecimalSign {
     Point,
     Comma,
 }
@@ -18,7 +18,7 @@ pub(super) enum DecimalSign {
 /// Order of the parts of a date with the year at an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum DayOrder {
+pub(crate) enum DayOrder {
     Ymd,
     Dmy,
     Mdy,
@@ -26,7 +26,7 @@ pub(super) enum DayOrder {
 
 /// Why a cell is not a quantity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NumberFault {
+pub(crate) enum NumberFault {
     /// `1,250` may be a thousand or one and a quarter.
     Ambiguous,
     /// With the reason in words.
@@ -34,7 +34,7 @@ pub(super) enum NumberFault {
 }
 
 /// Takes off what spreadsheets wrap around text: `="00123"`, `'00123`, blanks and no-break spaces.
-pub(super) fn unwrap_cell(cell: &str) -> &str {
+pub(crate) fn unwrap_cell(cell: &str) -> &str {
     let cell = cell.trim_matches(is_blank);
     if let Some(inner) = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
         return inner.trim_matches(is_blank);
@@ -47,7 +47,7 @@ fn is_blank(c: char) -> bool {
 }
 
 /// A number that a spreadsheet has rounded for display, such as `1.23E+12`: its digits are lost.
-pub(super) fn is_spreadsheet_exponent(cell: &str) -> bool {
+pub(crate) fn is_spreadsheet_exponent(cell: &str) -> bool {
     let Some((mantissa, exponent)) = cell.split_once(['E', 'e']) else {
         return false;
     };
@@ -61,7 +61,7 @@ pub(super) fn is_spreadsheet_exponent(cell: &str) -> bool {
 }
 
 /// Reads a quantity exactly. `sign` is what is known of the file; `None` reads what is clear by itself.
-pub(super) fn quantity(cell: &str, sign: Option<DecimalSign>) -> Result<Quantity, NumberFault> {
+pub(crate) fn quantity(cell: &str, sign: Option<DecimalSign>) -> Result<Quantity, NumberFault> {
     if !cell.is_empty() && cell.len() < 12 && cell.bytes().all(|b| b.is_ascii_digit()) {
         return Quantity::parse(cell).map_err(|e| NumberFault::Unreadable(e.to_string()));
     }
@@ -178,7 +178,7 @@ fn evidence(digits: &str) -> Evidence {
 }
 
 /// What a cell, of any column, tells about the decimal sign of its file.
-pub(super) fn decimal_evidence(cell: &str) -> Option<DecimalSign> {
+pub(crate) fn decimal_evidence(cell: &str) -> Option<DecimalSign> {
     match evidence(&signed_digits(cell)?.1) {
         Evidence::Sign(sign) => Some(sign),
         Evidence::None | Evidence::Either | Evidence::Nonsense => None,
@@ -187,7 +187,7 @@ pub(super) fn decimal_evidence(cell: &str) -> Option<DecimalSign> {
 
 /// A point in time as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// With its own zone: microseconds since 1970 UTC.
     Instant(i64),
     /// On the clock of the store.
@@ -196,7 +196,7 @@ pub(super) enum Moment {
 
 /// Wall clock time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Civil {
+pub(crate) struct Civil {
     year: i64,
     month: i64,
     day: i64,
@@ -206,7 +206,7 @@ pub(super) struct Civil {
 
 /// Why a cell is not a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TimeFault {
+pub(crate) enum TimeFault {
     /// The first two numbers of a date whose order is not known.
     NeedsOrder(i64, i64),
     /// Anything else.
@@ -217,7 +217,7 @@ const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 /// Reads ISO 8601, `31/12/2025 14:05`, `12/31/25 2:05 PM`, `20251231`, `20251231140500` and Unix times between 2001 and 2286.
-pub(super) fn moment(cell: &str, order: Option<DayOrder>) -> Result<Moment, TimeFault> {
+pub(crate) fn moment(cell: &str, order: Option<DayOrder>) -> Result<Moment, TimeFault> {
     let mut cursor = Digits { rest: cell.trim().as_bytes() };
     if let Some(read) = compact(cursor.rest) {
         return read;
@@ -236,7 +236,7 @@ pub(super) fn moment(cell: &str, order: Option<DayOrder>) -> Result<Moment, Time
 }
 
 /// Puts a date cell and a time cell together.
-pub(super) fn moment_of(date: &str, time: &str, order: Option<DayOrder>) -> Result<Moment, TimeFault> {
+pub(crate) fn moment_of(date: &str, time: &str, order: Option<DayOrder>) -> Result<Moment, TimeFault> {
     let day = match moment(date, order)? {
         Moment::Local(day) => day,
         instant @ Moment::Instant(_) => return Ok(instant),
@@ -403,19 +403,19 @@ impl Digits<'_> {
 
 /// The store's clock, made UTC. Remembers the offset of the last hour, as neighbouring lines share it.
 #[derive(Debug, Clone)]
-pub(super) struct StoreClock {
+pub(crate) struct StoreClock {
     zone: TimeZone,
     /// Hour (UTC microseconds as if local, cut to the hour) and its offset in microseconds.
     last: Option<(i64, i64)>,
 }
 
 impl StoreClock {
-    pub(super) fn new(zone: TimeZone) -> Self {
+    pub(crate) fn new(zone: TimeZone) -> Self {
         Self { zone, last: None }
     }
 
     /// An hour that the clock shows twice is taken as the first of the two, one that it skips as after the jump.
-    pub(super) fn utc(&mut self, moment: Moment) -> Option<Timestamp> {
+    pub(crate) fn utc(&mut self, moment: Moment) -> Option<Timestamp> {
         let local = match moment {
             Moment::Instant(micros) => return Some(Timestamp(micros)),
             Moment::Local(civil) => civil.utc_micros(),

@@ -1,0 +1,1 @@
+//! Sales that a POS keeps in a database.

@@ -1,0 +1,1 @@
+//! Retail file standards: documents that hold whole transactions.

@@ -1,0 +1,1 @@
+//! Transactions that others post to the agent.

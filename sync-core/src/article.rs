@@ -1,0 +1,1 @@
+//! Article identifiers and units: GTIN, weight and price codes, pack factors, kits.
