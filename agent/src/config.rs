@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use pos_adapters::file::settings::FileSettings;
-use sync_core::model::{LaneName, SourceName, StoreId};
+use pos_adapters::SourceSettings;
+use sync_core::model::{LaneName, StoreId};
 
 use crate::secret::SecretRef;
 
@@ -81,30 +82,8 @@ pub struct StateConfig {
     pub disk_reserve_bytes: u64,
 }
 
-/// One `[[source]]`.
-#[derive(Debug, Clone)]
-pub enum SourceConfig {
-    /// `kind = "file"`
-    File(FileSettings),
-}
-
-impl SourceConfig {
-    /// Unique name of the source.
-    #[must_use]
-    pub fn name(&self) -> SourceName {
-        match self {
-            Self::File(settings) => SourceName::new(settings.name.clone()),
-        }
-    }
-
-    /// The word in `kind`.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::File(_) => "file",
-        }
-    }
-}
+/// One `[[source]]`, checked: settings of any family.
+pub type SourceConfig = Arc<dyn SourceSettings>;
 
 /// One `[[platform]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pos_adapters::PosSource;
-use pos_adapters::file::FileSource;
+use pos_adapters::{PosSource, SecretReader, SourceContext};
 use sync_core::retry::RetryLimits;
 
 use crate::clock::Clock;
@@ -16,6 +15,7 @@ use crate::platform::Platform;
 use crate::platform::http::{HeaderText, Http, HttpSettings};
 use crate::platform::shopify::{self, Shopify, ShopifySettings};
 use crate::platform::transport::{self, TransportSettings, WallClock};
+use crate::secret::SecretRef;
 use crate::writer::{LaneSpec, SourceSpec};
 
 /// Installs the TLS provider of the process. Must come before any client is built.
@@ -112,15 +112,29 @@ fn http_settings(door: &HttpConfig, config: &Config) -> anyhow::Result<HttpSetti
 /// # Errors
 /// What its settings lack.
 pub fn source(source: &SourceConfig, config: &Config) -> anyhow::Result<Box<dyn PosSource>> {
-    match source {
-        SourceConfig::File(settings) => {
-            let reader = FileSource::new(settings.clone(), config.store.timezone.clone()).map_err(|faults| {
-                let list: Vec<String> =
-                    faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
-                anyhow::anyhow!("source `{}`: {}", settings.name, list.join("; "))
-            })?;
-            Ok(Box::new(reader))
-        }
+    source.open(&source_context(source, config)).map_err(|faults| {
+        let list: Vec<String> = faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
+        anyhow::anyhow!("source `{}`: {}", source.name(), list.join("; "))
+    })
+}
+
+/// What a source may know.
+pub fn source_context(source: &SourceConfig, config: &Config) -> SourceContext {
+    SourceContext {
+        store: config.store.id.to_string(),
+        zone: config.store.timezone.clone(),
+        own_files: config.state.path.join("sources").join(source.name()),
+        secrets: Arc::new(Secrets),
+    }
+}
+
+/// Secrets by reference, read anew each time.
+struct Secrets;
+
+impl SecretReader for Secrets {
+    fn read(&self, reference: &str) -> Result<String, String> {
+        let secret = SecretRef::parse(reference).and_then(|reference| reference.read());
+        secret.map(|secret| secret.expose().to_owned()).map_err(|error| error.to_string())
     }
 }
 
@@ -129,10 +143,9 @@ pub fn source_specs(config: &Config) -> Vec<SourceSpec> {
     config
         .sources
         .iter()
-        .map(|source| match source {
-            SourceConfig::File(settings) => {
-                SourceSpec { name: settings.name.clone(), vanish_limit_percent: percent(settings.vanish_limit) }
-            }
+        .map(|source| SourceSpec {
+            name: source.name().to_owned(),
+            vanish_limit_percent: percent(source.vanish_limit()),
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pos_adapters::PosSource;
+use pos_adapters::{PosSource, Waker};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::output::Form;
@@ -121,8 +121,13 @@ fn start(
     let writer = spawn("writer", move || writer.run(&writer_commands))?;
     let mut sources = Vec::new();
     let mut watched = Vec::new();
-    for (index, (source, name)) in readers.into_iter().zip(names).enumerate() {
+    for (index, (mut source, name)) in readers.into_iter().zip(names).enumerate() {
         let (wake, wakes) = channel();
+        let woken = std::sync::Mutex::new(wake.clone());
+        source.wake_with(Waker::new(move || {
+            // A source that has ended needs no wake.
+            let _ended = woken.lock().unwrap_or_else(std::sync::PoisonError::into_inner).send(Wake::Scan);
+        }));
         watched.extend(source.watched().into_iter().map(|path| (path, wake.clone())));
         let thread = SourceThread {
             index,

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+/// The error of a driver or of the system below ours.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// A source could not be read now. It stays usable: the next poll tries again, and nothing was skipped.
 #[derive(Debug, Error)]
 pub enum SourceError {
@@ -44,6 +47,61 @@ pub enum SourceError {
         #[source]
         cause: std::io::Error,
     },
+    /// The database does not answer, or does not let us in.
+    #[error("source `{source_name}` cannot reach the database at {address}")]
+    DatabaseUnreachable {
+        /// Name of the `[[source]]`.
+        source_name: String,
+        /// Host and database, or the file; never with a password.
+        address: String,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+    /// The database answers and refuses a query, or its tables are not as the profile expects.
+    #[error("source `{source_name}` cannot {step}")]
+    DatabaseRefused {
+        /// Name of the `[[source]]`.
+        source_name: String,
+        /// What was tried, as `read sales from table TICKETLINES`.
+        step: String,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+    /// A serial port or printer is not there, or was unplugged.
+    #[error("source `{source_name}` cannot use `{device}`")]
+    DeviceUnreachable {
+        /// Name of the `[[source]]`.
+        source_name: String,
+        /// Port or address.
+        device: String,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+    /// The address that others connect to cannot be listened on.
+    #[error("source `{source_name}` cannot listen on {address}")]
+    ListenerUnavailable {
+        /// Name of the `[[source]]`.
+        source_name: String,
+        /// Address and port.
+        address: String,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+    /// A file of the source's own (raw bytes of a printer's line) cannot be written or read.
+    #[error("source `{source_name}` cannot use its own file `{}`", path.display())]
+    OwnFile {
+        /// Name of the `[[source]]`.
+        source_name: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
     /// More files than one source is made for.
     #[error("source `{source_name}` finds more than {files_max} files in `{}`", folder.display())]
     TooManyFiles {
@@ -65,6 +123,11 @@ impl SourceError {
             Self::FileInUse { .. } => "source-file-in-use",
             Self::FileUnreadable { .. } => "source-file-unreadable",
             Self::TooManyFiles { .. } => "source-too-many-files",
+            Self::DatabaseUnreachable { .. } => "source-database-unreachable",
+            Self::DatabaseRefused { .. } => "source-database-refused",
+            Self::DeviceUnreachable { .. } => "source-device-unreachable",
+            Self::ListenerUnavailable { .. } => "source-listener-unavailable",
+            Self::OwnFile { .. } => "source-own-file",
         }
     }
 
@@ -80,6 +143,19 @@ impl SourceError {
             }
             Self::FileUnreadable { .. } => "give the account that runs the agent the right to read the file",
             Self::TooManyFiles { .. } => "move old files out of the folder, or narrow the path of the source",
+            Self::DatabaseUnreachable { .. } => {
+                "check that the POS's database runs, and the address, login and password; it is tried again by itself"
+            }
+            Self::DatabaseRefused { .. } => {
+                "run `tillsync check --online`: it names missing tables, columns and rights; run the grants script of the profile"
+            }
+            Self::DeviceUnreachable { .. } => {
+                "check the cable and the name of the port (`tillsync ports` lists them); it is opened again by itself"
+            }
+            Self::ListenerUnavailable { .. } => {
+                "another program has the port, or the address is not of this machine: change `listen`"
+            }
+            Self::OwnFile { .. } => "check the rights and the free space of the state folder",
         }
     }
 

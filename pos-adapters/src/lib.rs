@@ -15,8 +15,12 @@ pub mod error;
 pub mod file;
 pub mod pushed;
 pub mod receipts;
+pub mod source;
+pub mod tables;
+pub mod trial;
 
 pub use error::SourceError;
+pub use source::{Finding, NoSecrets, SecretReader, SourceContext, SourceSettings, StoredSignal, Waker, Weight};
 
 /// One thing that was read and cannot become movements yet; kept whole, shown, re-runnable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +77,8 @@ pub struct Chunk {
     pub cursors: Vec<CursorUpdate>,
     /// Bytes of the source that this chunk covers, for progress and speed.
     pub bytes: u64,
+    /// Told after the commit, where somebody waits for it.
+    pub stored: Option<StoredSignal>,
 }
 
 /// Answer to [`PosSource::poll`].
@@ -91,6 +97,11 @@ pub enum Poll {
 pub trait PosSource: Send {
     /// Folders whose change should wake the source.
     fn watched(&self) -> Vec<PathBuf>;
+
+    /// Takes what wakes the source's own thread, for sources with a thread or listener of their own.
+    fn wake_with(&mut self, waker: Waker) {
+        drop(waker);
+    }
 
     /// Reads the next chunk. `changed` names paths that a file event mentioned (a hint: looked at first, and
     /// without a full scan); empty means scan everything. A call reads a bounded amount.

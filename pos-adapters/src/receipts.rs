@@ -1,1 +1,6 @@
 //! The receipt printer's line: captured bytes, receipts, and what they say was sold.
+
+pub mod receipt;
+pub mod settings;
+
+pub use settings::ReceiptSettings;

@@ -142,16 +142,18 @@ fn state_folder(path: &Path) -> Probe {
 }
 
 fn source_path(source: &SourceConfig) -> Probe {
-    let SourceConfig::File(settings) = source;
-    let subject = format!("source {}", settings.name);
-    if settings.path.contains(['*', '?']) {
-        return Probe::ok(subject, format!("`{}`", settings.path));
+    let subject = format!("source {}", source.name());
+    let Some(path) = source.path() else {
+        return Probe::ok(subject, format!("kind `{}`; `--online` looks at it", source.kind()));
+    };
+    if path.contains(['*', '?']) {
+        return Probe::ok(subject, format!("`{path}`"));
     }
-    match std::fs::metadata(&settings.path) {
-        Ok(_) => Probe::ok(subject, format!("`{}`", settings.path)),
+    match std::fs::metadata(path) {
+        Ok(_) => Probe::ok(subject, format!("`{path}`")),
         Err(error) => Probe::warning(
             subject,
-            format!("cannot look at `{}`: {error}", settings.path),
+            format!("cannot look at `{path}`: {error}"),
             "fine if the POS has not written it yet; otherwise check the path and the rights of the agent's user",
         ),
     }

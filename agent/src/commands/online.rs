@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pos_adapters::Poll;
+use pos_adapters::{Poll, Weight};
 
 use super::lanes_of;
 use crate::cli::check::{self, Probe};
@@ -28,30 +28,37 @@ pub(super) fn check(path: &Path, out: &mut Output) -> anyhow::Result<u8> {
 
 fn sources(config: &Config) -> Vec<Probe> {
     let clock = Clock::default();
-    config
-        .sources
-        .iter()
-        .map(|wanted| {
-            let subject = format!("source `{}`", wanted.name());
-            let mut source = match connect::source(wanted, config) {
-                Ok(source) => source,
-                Err(error) => return Probe::fault(subject, format!("{error:#}"), "mend the configuration"),
-            };
-            source.resume(Vec::new());
-            match source.poll(&[], clock.now()) {
-                Ok(Poll::Chunk(chunk)) => Probe::ok(
-                    subject,
-                    format!(
-                        "readable; the first look gives {} transactions and {} unreadable records",
-                        chunk.transactions.len(),
-                        chunk.quarantined.len()
-                    ),
-                ),
-                Ok(Poll::Quiet { .. }) => Probe::ok(subject, "reachable, nothing to read yet"),
-                Err(fault) => Probe::fault(subject, crate::ingest::chain(&fault), fault.hint()),
+    let mut probes = Vec::new();
+    for wanted in &config.sources {
+        let subject = format!("source `{}`", wanted.name());
+        let mut source = match connect::source(wanted, config) {
+            Ok(source) => source,
+            Err(error) => {
+                probes.push(Probe::fault(subject, format!("{error:#}"), "mend the configuration"));
+                continue;
             }
-        })
-        .collect()
+        };
+        source.resume(Vec::new());
+        probes.push(match source.poll(&[], clock.now()) {
+            Ok(Poll::Chunk(chunk)) => Probe::ok(
+                subject.clone(),
+                format!(
+                    "readable; the first look gives {} transactions and {} unreadable records",
+                    chunk.transactions.len(),
+                    chunk.quarantined.len()
+                ),
+            ),
+            Ok(Poll::Quiet { .. }) => Probe::ok(subject.clone(), "reachable, nothing to read yet"),
+            Err(fault) => Probe::fault(subject.clone(), crate::ingest::chain(&fault), fault.hint()),
+        });
+        let found = wanted.probe(&connect::source_context(wanted, config));
+        probes.extend(found.into_iter().map(|finding| match finding.weight {
+            Weight::Good => Probe::ok(subject.clone(), finding.text),
+            Weight::Warning => Probe::warning(subject.clone(), finding.text, &finding.hint),
+            Weight::Fault => Probe::fault(subject.clone(), finding.text, &finding.hint),
+        }));
+    }
+    probes
 }
 
 fn platforms(config: &Config) -> anyhow::Result<Vec<Probe>> {

@@ -9,7 +9,7 @@ use super::{exit, is_human};
 use crate::cli::PreviewArgs;
 use crate::cli::output::{Align, Output, Table};
 use crate::clock::{Clock, rfc3339};
-use crate::config::{Config, SourceConfig};
+use crate::config::Config;
 use crate::connect;
 
 /// Polls without anything new after which the input is at its end; some patterns wait for a file to settle.
@@ -20,13 +20,11 @@ pub(super) fn preview(config: &Config, args: &PreviewArgs, out: &mut Output) -> 
     let mut wanted = config
         .sources
         .iter()
-        .find(|source| source.name().as_str() == args.source)
+        .find(|source| source.name() == args.source)
         .cloned()
         .with_context(|| format!("there is no source `{}`", args.source))?;
     if let Some(input) = &args.input {
-        match &mut wanted {
-            SourceConfig::File(settings) => settings.path = input.to_string_lossy().into_owned(),
-        }
+        wanted = wanted.reading(input).map_err(anyhow::Error::msg)?;
     }
     let mut source = connect::source(&wanted, config)?;
     source.resume(Vec::new());

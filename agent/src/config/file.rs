@@ -3,7 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use pos_adapters::database::DatabaseSettings;
+use pos_adapters::documents::DocumentSettings;
 use pos_adapters::file::settings::FileSettings;
+use pos_adapters::pushed::PushedSettings;
+use pos_adapters::receipts::ReceiptSettings;
+use pos_adapters::tables::TableSettings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -18,7 +23,7 @@ pub(super) struct ConfigFile {
     pub(super) state: Option<StateTable>,
     /// What is read. One table for each source; at least one.
     #[schemars(length(min = 1))]
-    pub(super) source: Vec<FileSettings>,
+    pub(super) source: Vec<AnySource>,
     /// Where stock changes go. One table for each platform; each is a lane of its own.
     pub(super) platform: Option<Vec<PlatformTable>>,
     /// The local status server.
@@ -143,6 +148,25 @@ pub(super) struct BackupTable {
     /// Copies kept in `backups` of the state folder (1 to 100).
     #[schemars(extend("default" = 7, "minimum" = 1, "maximum" = 100))]
     pub(super) keep: Option<i64>,
+}
+
+/// One source.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "exists for the schema")]
+pub(super) enum AnySource {
+    /// CSV, JSON Lines and JSON files.
+    File(FileSettings),
+    /// Files of a retail standard.
+    Document(DocumentSettings),
+    /// Tables in files that are no text with delimiters.
+    Table(TableSettings),
+    /// A database.
+    Database(DatabaseSettings),
+    /// The receipt printer's line.
+    Receipts(ReceiptSettings),
+    /// Sales that are posted to this agent.
+    Pushed(PushedSettings),
 }
 
 /// One platform.

@@ -4,15 +4,16 @@
 //! so that one mistake does not hide the next. Secrets in values never get into a message.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use pos_adapters::file::settings::FileSettings;
+use pos_adapters::SourceSettings;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use super::faults::{ConfigFault, FaultCode};
 use super::file::{HttpTable, ShopifyTable, SingleTables};
-use super::mask;
+use super::{mask, sources};
 
 /// Faults recorded of one table before giving up on it.
 const FAULTS_PER_TABLE_MAX: usize = 64;
@@ -27,7 +28,7 @@ pub(super) const ROOT_KEYS: [&str; 8] = ["store", "state", "source", "platform",
 pub(super) const RESERVED_KEYS: [&str; 5] = ["count", "reconcile", "alerts", "central", "update"];
 
 /// Kinds of `[[source]]` of this build, and those that others have.
-pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file"], &["database", "serial", "tcp-printer", "http"]);
+pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "serial", "tcp-printer", "http"], &[]);
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
@@ -93,16 +94,10 @@ impl Places {
 #[derive(Debug, Default)]
 pub struct Read {
     pub(super) tables: SingleTables,
-    pub(super) sources: Vec<(String, SourceTable)>,
+    pub(super) sources: Vec<(String, Arc<dyn SourceSettings>)>,
     pub(super) platforms: Vec<(String, KnownPlatform)>,
     pub(super) places: Places,
     pub(super) faults: Vec<ConfigFault>,
-}
-
-/// A `[[source]]` of a kind that this build has.
-#[derive(Debug)]
-pub(super) enum SourceTable {
-    File(Box<FileSettings>),
 }
 
 /// A `[[platform]]` of a kind that this build has.
@@ -136,10 +131,10 @@ pub(super) fn read(text: &str) -> Read {
         read.tables = tables;
     }
     for (path, table) in sources {
-        if read.kind(&table, &path, SOURCE_KINDS, text).as_deref() == Some("file")
-            && let Some(settings) = read.deserialize(table, &path, text)
+        if let Some(kind) = read.kind(&table, &path, SOURCE_KINDS, text)
+            && let Some(settings) = sources::table(&mut read, &kind, table, &path, text)
         {
-            read.sources.push((path, SourceTable::File(Box::new(settings))));
+            read.sources.push((path, settings));
         }
     }
     for (path, table) in platforms {
@@ -233,7 +228,7 @@ impl Read {
         None
     }
 
-    fn deserialize<T: DeserializeOwned>(
+    pub(super) fn deserialize<T: DeserializeOwned>(
         &mut self,
         mut table: Spanned<DeTable<'_>>,
         path: &str,

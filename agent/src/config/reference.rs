@@ -67,9 +67,8 @@ impl<'s> Reference<'s> {
                 Some(variants) => {
                     for variant in variants {
                         let variant = self.follow(variant);
-                        let kind =
-                            variant.pointer("/properties/kind/const").and_then(Value::as_str).unwrap_or_default();
-                        self.table(&format!("[[{name}]] kind = \"{kind}\""), name, text_of(variant), variant);
+                        let title = format!("[[{name}]] {}", self.told_by(variant));
+                        self.table(&title, name, text_of(variant), variant);
                     }
                 }
                 None => self.table(&format!("[[{name}]]"), name, description, items),
@@ -77,6 +76,17 @@ impl<'s> Reference<'s> {
         } else {
             self.table(&format!("[{name}]"), name, description, table);
         }
+    }
+
+    /// What tells this variant from the others: its kinds, and its formats where another variant has the same kind.
+    fn told_by(&self, variant: &'s Value) -> String {
+        let words = |key: &str| {
+            let node = variant.pointer(&format!("/properties/{key}"));
+            let words = node.map(|node| words_of(self.follow(node))).unwrap_or_default();
+            words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ")
+        };
+        let (kind, format) = (words("kind"), words("format"));
+        if format.is_empty() { format!("kind = {kind}") } else { format!("kind = {kind}, format = {format}") }
     }
 
     fn table(&mut self, title: &str, path: &str, description: &str, table: &'s Value) {

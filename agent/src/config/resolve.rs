@@ -13,7 +13,7 @@ use tracing_subscriber::filter::Targets;
 
 use super::faults::{ConfigFault, ConfigFaults, FaultCode, Severity};
 use super::file::{BackupTable, LogFormatWord, LogTable, LookUpTable, StateTable, StoreTable};
-use super::read::{KnownPlatform, Read, SourceTable, nearest_or_list};
+use super::read::{KnownPlatform, Read, nearest_or_list};
 use super::{
     BackupConfig, Config, LogConfig, LogFormat, LookUpConfig, PlatformConfig, SourceConfig, StateConfig, StatusConfig,
     StoreConfig, mask, platforms, sources,
@@ -207,14 +207,13 @@ impl Resolver<'_> {
             );
         }
         let mut resolved = Vec::new();
-        for (path, SourceTable::File(settings)) in tables {
-            let settings = *settings;
-            self.name("source", &format!("{path}.name"), &settings.name);
-            for (key, message) in sources::faults_of_file(&settings, zone) {
+        for (path, settings) in tables {
+            self.name("source", &format!("{path}.name"), settings.name());
+            for (key, message) in sources::faults(settings.as_ref(), zone) {
                 let key = if key.is_empty() { path.clone() } else { format!("{path}.{key}") };
                 self.fault(ConfigFault::new(FaultCode::NotAllowed, key, message));
             }
-            resolved.push(SourceConfig::File(settings));
+            resolved.push(settings);
         }
         resolved
     }

@@ -1,6 +1,6 @@
 //! The source as the agent sees it: settings in, chunks out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::scan;
 use super::settings::{FileSettings, Pattern, SettingFault};
 use super::whole::Wholes;
-use crate::{Poll, PosSource, SourceError};
+use crate::{Poll, PosSource, SourceContext, SourceError, SourceSettings};
 
 /// Shortest time between two looks at something incomplete.
 pub(super) const AGAIN_MIN: Duration = Duration::from_millis(100);
@@ -75,5 +75,31 @@ impl PosSource for FileSource {
             Files::Journals(files) => files.backlog_bytes(),
             Files::Wholes(files) => files.backlog_bytes(),
         })
+    }
+}
+
+impl SourceSettings for FileSettings {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn path(&self) -> Option<&str> {
+        Some(&self.path)
+    }
+
+    fn vanish_limit(&self) -> Option<f64> {
+        self.vanish_limit
+    }
+
+    fn reading(&self, input: &Path) -> Result<Arc<dyn SourceSettings>, String> {
+        Ok(Arc::new(Self { path: input.to_string_lossy().into_owned(), ..self.clone() }))
+    }
+
+    fn open(&self, context: &SourceContext) -> Result<Box<dyn PosSource>, Vec<SettingFault>> {
+        Ok(Box::new(FileSource::new(self.clone(), context.zone.clone())?))
     }
 }
