@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use pos_adapters::SourceSettings;
+use pos_adapters::articles::ArticleSettings;
 use sync_core::model::{LaneName, StoreId};
 
 use crate::secret::SecretRef;
@@ -44,6 +45,8 @@ pub struct Config {
     pub state: StateConfig,
     /// What is read, in the order written. Names are unique.
     pub sources: Vec<SourceConfig>,
+    /// The store's article table.
+    pub articles: Option<ArticleSettings>,
     /// Where changes go, one lane each, in the order written. Names are unique.
     pub platforms: Vec<PlatformConfig>,
     /// The local status server; `None` switches it off.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use pos_adapters::articles::ArticleSource;
 use pos_adapters::{PosSource, SecretReader, SourceContext};
 use sync_core::retry::RetryLimits;
 
@@ -112,9 +113,15 @@ fn http_settings(door: &HttpConfig, config: &Config) -> anyhow::Result<HttpSetti
 /// # Errors
 /// What its settings lack.
 pub fn source(source: &SourceConfig, config: &Config) -> anyhow::Result<Box<dyn PosSource>> {
-    source.open(&source_context(source, config)).map_err(|faults| {
+    let reader = source.open(&source_context(source, config)).map_err(|faults| {
         let list: Vec<String> = faults.into_iter().map(|fault| format!("{}: {}", fault.key, fault.message)).collect();
         anyhow::anyhow!("source `{}`: {}", source.name(), list.join("; "))
+    })?;
+    Ok(match &config.articles {
+        Some(articles) if articles.is_for(source.name()) => {
+            Box::new(ArticleSource::new(reader, articles.clone(), source.name()))
+        }
+        Some(_) | None => reader,
     })
 }
 

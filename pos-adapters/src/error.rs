@@ -102,6 +102,17 @@ pub enum SourceError {
         #[source]
         cause: std::io::Error,
     },
+    /// The article table cannot be read: reading waits, so that nothing is booked under a wrong article.
+    #[error("source `{source_name}` cannot read the article table `{}`", path.display())]
+    ArticleTable {
+        /// Name of the `[[source]]`.
+        source_name: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
     /// More files than one source is made for.
     #[error("source `{source_name}` finds more than {files_max} files in `{}`", folder.display())]
     TooManyFiles {
@@ -128,6 +139,7 @@ impl SourceError {
             Self::DeviceUnreachable { .. } => "source-device-unreachable",
             Self::ListenerUnavailable { .. } => "source-listener-unavailable",
             Self::OwnFile { .. } => "source-own-file",
+            Self::ArticleTable { .. } => "source-article-table",
         }
     }
 
@@ -156,6 +168,9 @@ impl SourceError {
                 "another program has the port, or the address is not of this machine: change `listen`"
             }
             Self::OwnFile { .. } => "check the rights and the free space of the state folder",
+            Self::ArticleTable { .. } => {
+                "put the file named in [articles] back, with a column `sku`; reading goes on by itself"
+            }
         }
     }
 

@@ -9,7 +9,7 @@
 
 mod block;
 mod cells;
-mod csv;
+pub(crate) mod csv;
 mod cursor;
 pub(crate) mod decode;
 mod frame;

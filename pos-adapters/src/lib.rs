@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sync_core::model::{Timestamp, Transaction};
 
+pub mod articles;
 pub mod database;
 pub mod documents;
 pub mod error;

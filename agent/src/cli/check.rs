@@ -4,7 +4,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pos_adapters::articles::{self, ArticleSettings};
 use serde::Serialize;
+use sync_core::model::Sku;
 
 use super::exit;
 use super::output::{Form, Output, Tone};
@@ -101,6 +103,11 @@ pub fn offline(path: &Path) -> (CheckReport, Option<Config>) {
     for source in &config.sources {
         report.add(source_path(source));
     }
+    if let Some(settings) = &config.articles {
+        for probe in articles(settings) {
+            report.add(probe);
+        }
+    }
     for platform in &config.platforms {
         for (key, reference) in platform.secrets() {
             report.add(secret(platform, &key, reference));
@@ -157,6 +164,38 @@ fn source_path(source: &SourceConfig) -> Probe {
             "fine if the POS has not written it yet; otherwise check the path and the rights of the agent's user",
         ),
     }
+}
+
+/// The article table, with every code that means several SKUs and every row that is none.
+fn articles(settings: &ArticleSettings) -> Vec<Probe> {
+    /// More are counted, not listed.
+    const LISTED_MAX: usize = 20;
+    let subject = "article table";
+    let report = match articles::inspect(settings) {
+        Ok(report) => report,
+        Err(reason) => {
+            let hint = "reading waits until the table is there; check the path and the rights of the agent's user";
+            return vec![Probe::fault(subject, reason, hint)];
+        }
+    };
+    let (collisions, faults) = (report.collisions.len(), report.faults.len());
+    let mut probes = vec![Probe::ok(
+        subject,
+        format!("{} rows; {collisions} codes of several SKUs, {faults} rows that cannot be read", report.articles),
+    )];
+    probes.extend(report.collisions.iter().take(LISTED_MAX).map(|collision| {
+        let skus: Vec<&str> = collision.skus.iter().map(Sku::as_str).collect();
+        let detail = format!("the code `{}` belongs to {}", collision.code, skus.join(" and "));
+        Probe::warning(subject, detail, "take it off all but one; until then its tickets are set aside")
+    }));
+    probes.extend(
+        report
+            .faults
+            .iter()
+            .take(LISTED_MAX)
+            .map(|fault| Probe::warning(subject, fault.to_string(), "mend the row; it is left out")),
+    );
+    probes
 }
 
 fn secret(platform: &PlatformConfig, key: &str, reference: &SecretRef) -> Probe {

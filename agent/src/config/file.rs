@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use pos_adapters::articles::ArticleSettings;
 use pos_adapters::database::DatabaseSettings;
 use pos_adapters::documents::DocumentSettings;
 use pos_adapters::file::settings::FileSettings;
@@ -24,6 +25,8 @@ pub(super) struct ConfigFile {
     /// What is read. One table for each source; at least one.
     #[schemars(length(min = 1))]
     pub(super) source: Vec<AnySource>,
+    /// The store's article table: barcodes, packs, kits, lines that move no stock.
+    pub(super) articles: Option<ArticleSettings>,
     /// Where stock changes go. One table for each platform; each is a lane of its own.
     pub(super) platform: Option<Vec<PlatformTable>>,
     /// The local status server.
@@ -46,6 +49,7 @@ pub(super) struct SingleTables {
     pub(super) log: LogTable,
     pub(super) look_up: LookUpTable,
     pub(super) backup: BackupTable,
+    pub(super) articles: Option<ArticleSettings>,
 }
 
 /// The store.

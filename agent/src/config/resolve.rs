@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use pos_adapters::articles::ArticleSettings;
 use sync_core::model::StoreId;
 use tracing_subscriber::filter::Targets;
 
@@ -47,6 +48,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
     let store = resolver.store(tables.store);
     let state = resolver.state(tables.state);
     let sources = resolver.sources(&store.timezone);
+    let articles = resolver.articles(tables.articles, &sources);
     let platforms = resolver.platforms();
     let status = resolver.status(tables.status.listen);
     let log = resolver.log(tables.log);
@@ -61,6 +63,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
         store,
         state,
         sources,
+        articles,
         platforms,
         status,
         log,
@@ -216,6 +219,21 @@ impl Resolver<'_> {
             resolved.push(settings);
         }
         resolved
+    }
+
+    fn articles(&mut self, table: Option<ArticleSettings>, known: &[SourceConfig]) -> Option<ArticleSettings> {
+        let settings = table?;
+        for fault in settings.rules().err().unwrap_or_default() {
+            self.fault(ConfigFault::new(FaultCode::NotAllowed, format!("articles.{}", fault.key), fault.message));
+        }
+        for (key, names) in [("sources", &settings.sources), ("kits_taken_apart_by", &settings.kits_taken_apart_by)] {
+            for name in names.iter().filter(|name| known.iter().all(|source| source.name() != name.as_str())) {
+                let message = format!("there is no source `{}`", mask::scrub(name));
+                let hint = nearest_or_list(name, known.iter().map(|source| source.name()));
+                self.fault(ConfigFault::new(FaultCode::NotAllowed, format!("articles.{key}"), message).hint(hint));
+            }
+        }
+        Some(settings)
     }
 
     fn platforms(&mut self) -> Vec<PlatformConfig> {

@@ -12,7 +12,7 @@ use super::value::unwrap_cell;
 
 /// Position of a field in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field {
+pub(crate) struct Field {
     start: usize,
     end: usize,
     /// It contains doubled or escaped quotes.
@@ -21,7 +21,7 @@ pub(super) struct Field {
 
 impl Field {
     /// The text of the field.
-    pub(super) fn text(self, record: &str) -> Cow<'_, str> {
+    pub(crate) fn text(self, record: &str) -> Cow<'_, str> {
         let raw = record.get(self.start..self.end).unwrap_or_default();
         if self.escaped { Cow::Owned(raw.replace("\"\"", "\"").replace("\\\"", "\"")) } else { Cow::Borrowed(raw) }
     }
@@ -38,7 +38,7 @@ impl Field {
 }
 
 /// Splits a record into its fields.
-pub(super) fn split(record: &str, delimiter: u8, fields: &mut Vec<Field>) {
+pub(crate) fn split(record: &str, delimiter: u8, fields: &mut Vec<Field>) {
     fields.clear();
     let bytes = record.as_bytes();
     let mut start = 0;
@@ -75,7 +75,7 @@ fn quoted_field(bytes: &[u8], start: usize, delimiter: u8) -> (Field, usize) {
 }
 
 /// Whether no field has content.
-pub(super) fn is_blank(fields: &[Field], record: &str) -> bool {
+pub(crate) fn is_blank(fields: &[Field], record: &str) -> bool {
     fields.iter().all(|field| field.is_blank(record))
 }
 
