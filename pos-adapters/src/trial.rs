@@ -3,6 +3,8 @@
 //! A parser reads `data` cut into pieces of `piece` bytes and tells what it found. Owns no rules: each function calls
 //! its family's parser the way that family's reader does.
 
+use crate::tables;
+
 /// What a parser found in its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -23,6 +25,9 @@ pub const TRIALS: &[(&str, Trial)] = &[
     // receipts: templates
     // documents
     // tables
+    ("fixed", tables::trial::fixed),
+    ("dbf", tables::trial::dbf),
+    ("xlsx", tables::trial::sheet),
     // database
     // pushed
     // file

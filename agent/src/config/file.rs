@@ -9,7 +9,6 @@ use pos_adapters::documents::DocumentSettings;
 use pos_adapters::file::settings::FileSettings;
 use pos_adapters::pushed::PushedSettings;
 use pos_adapters::receipts::ReceiptSettings;
-use pos_adapters::tables::TableSettings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -163,8 +162,6 @@ pub(super) enum AnySource {
     File(FileSettings),
     /// Files of a retail standard.
     Document(DocumentSettings),
-    /// Tables in files that are no text with delimiters.
-    Table(TableSettings),
     /// A database.
     Database(DatabaseSettings),
     /// The receipt printer's line.

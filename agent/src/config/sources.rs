@@ -10,7 +10,6 @@ use pos_adapters::documents::DocumentSettings;
 use pos_adapters::file::FileSettings;
 use pos_adapters::pushed::PushedSettings;
 use pos_adapters::receipts::ReceiptSettings;
-use pos_adapters::tables::TableSettings;
 use pos_adapters::{NoSecrets, SourceContext, SourceSettings};
 use toml::Spanned;
 use toml::de::DeTable;
@@ -20,8 +19,6 @@ use crate::secret::SecretRef;
 
 /// Formats of kind `file`, by the family that reads them; anything else is read by `file` itself.
 const DOCUMENT_FORMATS: [&str; 5] = ["poslog", "naxml", "verifone", "dsfinvk", "saft"];
-/// See [`DOCUMENT_FORMATS`].
-const TABLE_FORMATS: [&str; 4] = ["fixed", "dbf", "xlsx", "access"];
 /// See [`DOCUMENT_FORMATS`].
 const RECEIPT_FORMATS: [&str; 1] = ["receipt"];
 
@@ -36,7 +33,6 @@ pub(super) fn table(
     let format = table.get_ref().get("format").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
     match kind {
         "file" if DOCUMENT_FORMATS.contains(&format) => boxed(read.deserialize::<DocumentSettings>(table, path, text)),
-        "file" if TABLE_FORMATS.contains(&format) => boxed(read.deserialize::<TableSettings>(table, path, text)),
         "file" if RECEIPT_FORMATS.contains(&format) => boxed(read.deserialize::<ReceiptSettings>(table, path, text)),
         "file" => boxed(read.deserialize::<FileSettings>(table, path, text)),
         "database" => boxed(read.deserialize::<DatabaseSettings>(table, path, text)),

@@ -51,6 +51,11 @@ fn the_example_names_every_key() {
         "BackupTable",
         "ArticleSettings",
         "FileSettings",
+        "FixedTable",
+        "FixedRecord",
+        "FixedField",
+        "DbfTable",
+        "SheetTable",
         "Columns",
         "Signs",
         "StatusWords",
@@ -59,10 +64,10 @@ fn the_example_names_every_key() {
         "HttpTable",
     ] {
         let properties = schema["$defs"][table]["properties"].as_object().unwrap();
-        for key in properties
-            .keys()
-            .filter(|key| !["base_url", "columns", "signs", "status", "ignore"].contains(&key.as_str()))
-        {
+        for key in properties.keys().filter(|key| {
+            !["base_url", "columns", "signs", "status", "ignore", "fixed", "dbf", "sheet", "record", "field"]
+                .contains(&key.as_str())
+        }) {
             assert!(EXAMPLE.contains(&format!("{key} = ")), "the example does not show `{key}` of {table}");
         }
     }

@@ -27,7 +27,7 @@ pub(super) enum Start {
 pub(super) fn start(sample: &[u8], complete: bool, plan: &Plan, interpreter: &mut Interpreter) -> Start {
     let opening = decode::opening(sample);
     if let Some(what) = opening.foreign {
-        return Start::Refused(format!("is {what}, not {}", name(plan.format)));
+        return Start::Refused(format!("is {what}, not {}", name(plan)));
     }
     if let Some(encoding) = opening.encoding {
         interpreter.set_encoding(encoding);
@@ -86,11 +86,12 @@ fn with_header(
     }
 }
 
-fn name(format: Format) -> &'static str {
-    match format {
-        Format::Csv => "a CSV file",
-        Format::Jsonl => "a file of JSON lines",
-        Format::Json => "a JSON file",
+fn name(plan: &Plan) -> &'static str {
+    match (&plan.table, plan.format) {
+        (Some(table), _) => table.name(),
+        (None, Format::Jsonl) => "a file of JSON lines",
+        (None, Format::Json) => "a JSON file",
+        (None, Format::Csv | Format::Fixed | Format::Dbf | Format::Xlsx) => "a CSV file",
     }
 }
 

@@ -214,7 +214,9 @@ impl Interpreter {
     pub(super) fn framing(&self) -> Framing {
         let end = self.facts.line_end.unwrap_or(LineEnd::Lf);
         match self.plan.format {
-            Format::Csv => Framing::Quoted(end, self.facts.delimiter.map_or(Delimiters::Usual, Delimiters::One)),
+            Format::Csv | Format::Fixed | Format::Dbf | Format::Xlsx => {
+                Framing::Quoted(end, self.facts.delimiter.map_or(Delimiters::Usual, Delimiters::One))
+            }
             Format::Jsonl => Framing::Lines(end),
             Format::Json => Framing::Elements,
         }
@@ -252,7 +254,7 @@ impl Interpreter {
             return Step::Done;
         }
         match self.plan.format {
-            Format::Csv => self.read_csv(text, sink),
+            Format::Csv | Format::Fixed | Format::Dbf | Format::Xlsx => self.read_csv(text, sink),
             Format::Jsonl | Format::Json => self.read_json(text, sink),
         }
     }

@@ -86,10 +86,10 @@ impl Tracked {
 }
 
 /// Reads up to `length` bytes from `from` on.
-pub(super) fn read_at(file: &mut File, from: u64, length: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn read_at(file: &mut (impl Read + Seek), from: u64, length: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
     buffer.clear();
     file.seek(SeekFrom::Start(from))?;
-    file.take(to_u64(length)).read_to_end(buffer)?;
+    file.by_ref().take(to_u64(length)).read_to_end(buffer)?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::settings::{
     DateOrder, Decimal, FileSettings, Format, OneOrMore, Pattern, QuantitySign, SettingFault, Vanished,
 };
 use super::value::{DayOrder, DecimalSign};
+use crate::tables::{self, Table};
 
 /// Where the value of a slot is looked up when one JSON object is a whole transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +106,10 @@ pub(super) struct SignRules {
 pub(super) struct Plan {
     pub(super) name: String,
     pub(super) path: PathPattern,
+    /// Of the text that is interpreted; a table is CSV by then.
     pub(super) format: Format,
+    /// What makes text of the file, if it is none.
+    pub(super) table: Option<Table>,
     pub(super) pattern: Pattern,
     /// `None`: decided once per file.
     pub(super) encoding: Option<Encoding>,
@@ -135,13 +139,22 @@ const SETTLE_RANGE: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(
 impl Plan {
     /// Fills in the profile and checks everything; all faults at once.
     pub(super) fn new(mut settings: FileSettings, store_zone: TimeZone) -> Result<Self, Vec<SettingFault>> {
+        if matches!(settings.format, Some(Format::Fixed | Format::Dbf | Format::Xlsx)) {
+            settings.pattern = settings.pattern.or(Some(Pattern::Export));
+        }
         presets::fill(&mut settings);
         let mut faults = Faults(Vec::new());
         if settings.name.trim().is_empty() {
             faults.add("name", "is empty; give the source a name".to_owned());
         }
         let path = faults.take("path", PathPattern::new(&settings.path)).unwrap_or_default();
-        let format = settings.format.unwrap_or(Format::Csv);
+        let encoding = match settings.encoding.as_deref() {
+            None | Some("auto") => None,
+            Some(label) => faults.take("encoding", decode::by_label(label)),
+        };
+        let table = table_of(&mut settings, encoding, &mut faults);
+        let format = if table.is_some() { Format::Csv } else { settings.format.unwrap_or(Format::Csv) };
+        let encoding = if table.is_some() { Some(Encoding::Utf8) } else { encoding };
         let pattern = settings.pattern.unwrap_or(Pattern::Journal);
         if format == Format::Json && pattern == Pattern::Journal {
             faults.add(
@@ -150,10 +163,6 @@ impl Plan {
                     .to_owned(),
             );
         }
-        let encoding = match settings.encoding.as_deref() {
-            None | Some("auto") => None,
-            Some(label) => faults.take("encoding", decode::by_label(label)),
-        };
         let zone = zone(settings.timezone.as_deref(), store_zone, &mut faults);
         let delimiter = faults.take("delimiter", delimiter(settings.delimiter.as_deref())).flatten();
         let scan =
@@ -175,6 +184,7 @@ impl Plan {
             name: settings.name,
             path,
             format,
+            table,
             pattern,
             encoding,
             delimiter,
@@ -200,6 +210,30 @@ impl Plan {
     pub(super) fn record_is_ticket(&self) -> bool {
         self.items.is_some()
     }
+}
+
+/// What makes text of a table, with the settings that a table implies filled in.
+fn table_of(settings: &mut FileSettings, encoding: Option<Encoding>, faults: &mut Faults) -> Option<Table> {
+    let table = match settings.format? {
+        Format::Csv | Format::Jsonl | Format::Json => return None,
+        Format::Fixed => Table::Fixed { settings: settings.fixed.clone().unwrap_or_default(), encoding },
+        Format::Dbf => Table::Dbf { settings: settings.dbf.clone().unwrap_or_default(), encoding },
+        Format::Xlsx => Table::Sheet { settings: settings.sheet.clone().unwrap_or_default() },
+    };
+    faults.0.extend(table.faults());
+    if settings.pattern == Some(Pattern::Journal) {
+        faults.add("pattern", "a table is read whole; use \"export\" or \"per-transaction\"".to_owned());
+    }
+    if settings.header == Some(false) {
+        faults.add("header", "a table has names of columns; take the key out".to_owned());
+    }
+    settings.delimiter = Some(",".to_owned());
+    settings.decimal = settings.decimal.filter(|decimal| *decimal != Decimal::Auto).or(Some(Decimal::Point));
+    if settings.format == Some(Format::Dbf) && settings.columns.status.is_none() {
+        settings.columns.status = Some(tables::DELETED.to_owned());
+        settings.status.cancelled = Some(vec!["*".to_owned()]);
+    }
+    Some(table)
 }
 
 struct Faults(Vec<SettingFault>);

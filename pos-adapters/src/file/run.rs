@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use super::plan::Plan;
 use super::scan::Stat;
 use super::settings::{Format, Pattern, Vanished};
 use super::whole::item_of;
+use crate::tables;
 use crate::{Chunk, Coverage, Quarantined};
 
 /// Bytes at the end of a file in which its end is looked for.
@@ -43,6 +44,9 @@ pub(super) enum Progress {
 
 /// Whether the last bytes prove that the file was written to its end.
 pub(super) fn ends_well(path: &Path, plan: &Plan) -> bool {
+    if plan.table.is_some() {
+        return false;
+    }
     let mut buffer = Vec::new();
     let tail = File::open(path).and_then(|mut file| {
         let size = file.metadata()?.len();
@@ -52,9 +56,53 @@ pub(super) fn ends_well(path: &Path, plan: &Plan) -> bool {
     let text: Vec<u8> = buffer.iter().copied().filter(|b| *b != 0).collect();
     tail.is_ok()
         && match plan.format {
-            Format::Csv | Format::Jsonl => text.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | 0x1a)),
+            Format::Csv | Format::Jsonl | Format::Fixed | Format::Dbf | Format::Xlsx => {
+                text.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | 0x1a))
+            }
             Format::Json => text.trim_ascii_end().last().is_some_and(|b| matches!(b, b']' | b'}')),
         }
+}
+
+/// What is interpreted: a file, or the text that was made of a table.
+#[derive(Debug)]
+enum Content {
+    File(File),
+    Text(Cursor<Arc<[u8]>>),
+}
+
+impl Content {
+    fn open(path: &Path, text: Option<&Arc<[u8]>>) -> io::Result<Self> {
+        match text {
+            Some(text) => Ok(Self::Text(Cursor::new(Arc::clone(text)))),
+            None => File::open(path).map(Self::File),
+        }
+    }
+
+    /// How the file looks now; `None` for a text, which cannot change any more.
+    fn stat(&self) -> io::Result<Option<Stat>> {
+        match self {
+            Self::File(file) => file.metadata().map(|metadata| Some(Stat::of(&metadata))),
+            Self::Text(_) => Ok(None),
+        }
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Text(text) => text.read(buffer),
+        }
+    }
+}
+
+impl Seek for Content {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Text(text) => text.seek(to),
+        }
+    }
 }
 
 /// One file under way.
@@ -63,6 +111,10 @@ pub(super) struct Run {
     plan: Arc<Plan>,
     path: PathBuf,
     stat: Stat,
+    /// The text of a table; other files are read piece by piece.
+    text: Option<Arc<[u8]>>,
+    /// Bytes of what is interpreted.
+    length: u64,
     before: WholeState,
     interpreter: Interpreter,
     start: u64,
@@ -81,7 +133,7 @@ impl Run {
     }
 
     pub(super) fn unread(&self) -> u64 {
-        self.stat.size.saturating_sub(self.offset)
+        self.length.saturating_sub(self.offset)
     }
 
     /// Opens and surveys a file.
@@ -92,8 +144,23 @@ impl Run {
         before: WholeState,
         buffer: &mut Vec<u8>,
     ) -> io::Result<Opened> {
-        let mut file = File::open(&path)?;
-        let print = print_of(&mut file, stat.size, buffer)?;
+        let mut text = None;
+        let mut refusal = None;
+        if let Some(table) = &plan.table {
+            match tables::read(table, &path)? {
+                Ok(csv) => text = Some(Arc::<[u8]>::from(csv)),
+                Err(reason) => {
+                    refusal = Some(reason);
+                    text = Some(Arc::<[u8]>::from(Vec::new()));
+                }
+            }
+        }
+        let length = text.as_ref().map_or(stat.size, |text| to_u64(text.len()));
+        let mut file = Content::open(&path, text.as_ref())?;
+        let print = match &refusal {
+            Some(reason) => super::cursor::print(format!("{reason} {stat:?}").as_bytes()),
+            None => print_of(&mut file, length, buffer)?,
+        };
         let state =
             WholeState { v: VERSION, size: stat.size, modified: stat.modified, print: print.clone(), ..before.clone() };
         if before.print == print {
@@ -104,6 +171,9 @@ impl Run {
         let hold = |reason: &str, sample: &[u8]| {
             Ok(Opened::Held(refused(&path.display().to_string(), reason, sample), state.clone()))
         };
+        if let Some(reason) = refusal {
+            return hold(&reason, &[]);
+        }
         let start = match block::start(buffer, true, plan, &mut interpreter) {
             Start::Ready { bytes, .. } => to_u64(bytes),
             Start::Wait(_) if before.tickets == 0 => return Ok(Opened::Unchanged(state)),
@@ -123,6 +193,8 @@ impl Run {
             plan: Arc::clone(plan),
             path: path.clone(),
             stat,
+            text,
+            length,
             before,
             interpreter,
             start,
@@ -148,11 +220,11 @@ impl Run {
     }
 
     /// Counts the records of every ticket. Returns whether the last record was complete.
-    fn survey(&mut self, file: &mut File, buffer: &mut Vec<u8>, counts: &mut Counts) -> io::Result<bool> {
+    fn survey(&mut self, file: &mut Content, buffer: &mut Vec<u8>, counts: &mut Counts) -> io::Result<bool> {
         self.interpreter.surveyed = false;
         let mut complete = true;
         let mut frames = Vec::new();
-        while self.offset < self.stat.size {
+        while self.offset < self.length {
             let block = self.block(file, buffer, &mut frames)?;
             for frame in &frames {
                 let record = block.text.get(frame.start..frame.end).unwrap_or_default();
@@ -172,11 +244,11 @@ impl Run {
     }
 
     /// Reads all of the file once to decide what a single record cannot tell.
-    fn decide(&mut self, file: &mut File) -> io::Result<()> {
+    fn decide(&mut self, file: &mut Content) -> io::Result<()> {
         let here = self.offset;
         let (mut buffer, mut frames) = (Vec::new(), Vec::new());
         self.offset = self.start;
-        while self.offset < self.stat.size {
+        while self.offset < self.length {
             let block = self.block(file, &mut buffer, &mut frames)?;
             for frame in &frames {
                 self.interpreter.survey(block.text.get(frame.start..frame.end).unwrap_or_default());
@@ -190,13 +262,13 @@ impl Run {
 
     /// Reads the next chunk.
     pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> io::Result<Progress> {
-        let mut file = File::open(&self.path)?;
-        if Stat::of(&file.metadata()?) != self.stat {
+        let mut file = Content::open(&self.path, self.text.as_ref())?;
+        if file.stat()?.is_some_and(|stat| stat != self.stat) {
             return Ok(Progress::Changed);
         }
         let mut frames = Vec::new();
         let from = self.offset;
-        if self.offset < self.stat.size {
+        if self.offset < self.length {
             let block = self.block(&mut file, buffer, &mut frames)?;
             self.interpreter.surveyed = true;
             for frame in &frames {
@@ -209,10 +281,11 @@ impl Run {
             self.offset = self.offset.saturating_add(block.bytes);
         }
         let bytes = self.offset.saturating_sub(from);
-        if self.offset < self.stat.size {
+        if self.offset < self.length {
             return Ok(Progress::Part(Chunk { bytes, ..self.tickets.take() }));
         }
-        if print_of(&mut file, self.stat.size, buffer)? != self.print || Stat::of(&file.metadata()?) != self.stat {
+        let same = print_of(&mut file, self.length, buffer)? == self.print;
+        if !same || file.stat()?.is_some_and(|stat| stat != self.stat) {
             return Ok(Progress::Changed);
         }
         let state = WholeState {
@@ -239,11 +312,11 @@ impl Run {
         })
     }
 
-    fn block<'a>(&self, file: &mut File, buffer: &'a mut Vec<u8>, frames: &mut Vec<Frame>) -> io::Result<Text<'a>> {
+    fn block<'a>(&self, file: &mut Content, buffer: &'a mut Vec<u8>, frames: &mut Vec<Frame>) -> io::Result<Text<'a>> {
         let mut length = BLOCK_BYTES;
         loop {
             read_at(file, self.offset, length, buffer)?;
-            let at_end = self.offset.saturating_add(to_u64(buffer.len())) >= self.stat.size || buffer.is_empty();
+            let at_end = self.offset.saturating_add(to_u64(buffer.len())) >= self.length || buffer.is_empty();
             let encoding = self.interpreter.encoding();
             let text = block::text(buffer, encoding);
             let tail = frame::frames(&text, 0, self.interpreter.framing(), RECORDS_MAX, frames);
@@ -290,7 +363,7 @@ struct Text<'a> {
     complete: bool,
 }
 
-fn print_of(file: &mut File, size: u64, buffer: &mut Vec<u8>) -> io::Result<String> {
+fn print_of(file: &mut Content, size: u64, buffer: &mut Vec<u8>) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut at = 0;
     while at < size {

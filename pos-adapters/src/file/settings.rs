@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::tables::settings::{DbfTable, FixedTable, SheetTable};
+
 /// A fault of one key, to be shown with its place in the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingFault {
@@ -88,6 +90,15 @@ pub struct FileSettings {
     /// Values of the status column by which a transaction moves no stock.
     #[serde(default)]
     pub status: StatusWords,
+    /// Layout of records of fixed width, for format `fixed`.
+    #[serde(default)]
+    pub fixed: Option<FixedTable>,
+    /// What a dBase table needs beside its columns, for format `dbf`.
+    #[serde(default)]
+    pub dbf: Option<DbfTable>,
+    /// Which sheet of a workbook is read, for format `xlsx`.
+    #[serde(default)]
+    pub sheet: Option<SheetTable>,
     /// Lines that move no stock; they are kept in their transaction and say by which rule.
     #[serde(default)]
     pub ignore: Vec<IgnoreRule>,
@@ -112,6 +123,12 @@ pub enum Format {
     Jsonl,
     /// The whole file is one JSON array of objects, or one object.
     Json,
+    /// Records of fixed width, described in `[source.fixed]`.
+    Fixed,
+    /// A dBase, FoxPro or Clipper table. Deleted records are marked with `*` in the column `_deleted`.
+    Dbf,
+    /// A workbook (XLSX, XLS, ODS).
+    Xlsx,
 }
 
 /// A known export.

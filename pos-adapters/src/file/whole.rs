@@ -17,6 +17,7 @@ use super::plan::Plan;
 use super::run::{Opened, Progress, Run};
 use super::scan::{self, Stat};
 use super::settings::Pattern;
+use crate::tables::{self, Table};
 use crate::{Chunk, CursorUpdate, Poll, SourceError};
 
 /// A file with a proper end must be unchanged for this part of the settle time only.
@@ -126,6 +127,8 @@ impl Wholes {
             self.forget(&found, now);
         }
         for (path, stat) in found {
+            let stat = self.with_companions(&path, stat);
+            let live = self.plan.table.as_ref().is_some_and(Table::is_live);
             let seen = self
                 .known
                 .get(&item_of(&path))
@@ -135,6 +138,10 @@ impl Wholes {
                 continue;
             }
             match self.settling.get(&path) {
+                _ if live => {
+                    self.settling.remove(&path);
+                    self.queue.push_back((path, stat));
+                }
                 Some((before, since)) if *before == stat => {
                     let quiet = now.since(*since);
                     if quiet >= self.plan.settle
@@ -150,6 +157,17 @@ impl Wholes {
             }
         }
         Ok(())
+    }
+
+    /// A table has changed too when a file that belongs to it has.
+    fn with_companions(&self, path: &Path, mut stat: Stat) -> Stat {
+        for companion in self.plan.table.iter().flat_map(|table| tables::companions(table, path)) {
+            if let Ok(other) = std::fs::metadata(&companion).map(|metadata| Stat::of(&metadata)) {
+                stat.size = stat.size.saturating_add(other.size);
+                stat.modified = stat.modified.max(other.modified);
+            }
+        }
+        stat
     }
 
     fn forget(&mut self, found: &[(PathBuf, Stat)], now: Timestamp) {

@@ -1,71 +1,120 @@
-//! One `[[source]]` table of this family, as written in the configuration. Decides nothing.
-
-use std::path::Path;
-use std::sync::Arc;
+//! What a table file needs beside its columns, as written in a `[[source]]` of kind `file`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::file::SettingFault;
-use crate::{PosSource, SourceContext, SourceSettings};
-
-/// Tables in files: fixed width, DBF, workbooks, Access.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+/// Records of fixed width.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "tables")]
-pub struct TableSettings {
-    /// Name of this source, unique in the configuration. It is part of what makes a transaction unique: do not
-    /// change it later.
-    pub name: String,
-    /// The kind of source.
-    pub kind: TableKind,
-    /// A file, a folder, or a pattern with `*` and `?` in file or folder names.
-    pub path: String,
-    /// What the files contain.
-    pub format: TableFormat,
+pub struct FixedTable {
+    /// First byte of the record type, from 1. Leave out if all records are alike.
+    #[serde(default)]
+    pub type_start: Option<usize>,
+    /// Bytes of the record type.
+    #[serde(default)]
+    pub type_width: Option<usize>,
+    /// Length of every record where records are not ended by a line break.
+    #[serde(default)]
+    pub record_length: Option<usize>,
+    /// The kinds of record.
+    #[serde(default)]
+    pub record: Vec<FixedRecord>,
 }
 
-/// The kind of this source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TableKind {
-    /// `file`
-    File,
+/// One kind of record.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FixedRecord {
+    /// The record type that it has; empty if all records are alike.
+    #[serde(default, rename = "type")]
+    pub record_type: String,
+    /// What it is for.
+    pub role: FixedRole,
+    /// Its length in bytes; records of another length are set aside. Leave out if it varies.
+    #[serde(default)]
+    pub length: Option<usize>,
+    /// Its fields. Their names are the columns.
+    #[serde(default)]
+    pub field: Vec<FixedField>,
+    /// In a trailer: the field that counts the lines of the ticket.
+    #[serde(default)]
+    pub count: Option<String>,
 }
 
-/// What the files contain.
+/// What a record is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum TableFormat {
-    /// Fixed width records.
-    Fixed,
-    /// dBase and FoxPro tables.
-    Dbf,
-    /// Workbooks.
-    Xlsx,
-    /// Access databases, read from a copy.
-    Access,
+pub enum FixedRole {
+    /// Begins a ticket: its fields go with every line up to the next header.
+    Header,
+    /// A line of the ticket.
+    Line,
+    /// Ends a ticket.
+    Trailer,
+    /// Of no interest (tender, tax).
+    Skip,
 }
 
-impl SourceSettings for TableSettings {
-    fn name(&self) -> &str {
-        &self.name
-    }
+/// One field.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FixedField {
+    /// Name of the column.
+    pub name: String,
+    /// First byte, from 1.
+    pub start: usize,
+    /// Bytes.
+    pub width: usize,
+    /// Decimals that are not written: `0001250` with 3 is 1.250.
+    #[serde(default)]
+    pub decimals: Option<u32>,
+    /// Where the sign of a number is.
+    #[serde(default)]
+    pub sign: FixedSign,
+    /// How a date is written, if not as it stands.
+    #[serde(default)]
+    pub date: Option<FixedDate>,
+}
 
-    fn kind(&self) -> &'static str {
-        "file"
-    }
+/// Where the sign of a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FixedSign {
+    /// `-12`, `12-`, `12CR` or none.
+    #[default]
+    Written,
+    /// In the last digit: `{` and `A` to `I` are positive, `}` and `J` to `R` negative.
+    Overpunch,
+}
 
-    fn path(&self) -> Option<&str> {
-        Some(&self.path)
-    }
+/// How a date is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FixedDate {
+    /// Century (0 is 1900, 1 is 2000), year, month, day.
+    Cyymmdd,
+    /// Two digits of the year (70 to 99 are 1970 to 1999), month, day.
+    Yymmdd,
+}
 
-    fn reading(&self, input: &Path) -> Result<Arc<dyn SourceSettings>, String> {
-        Ok(Arc::new(Self { path: input.to_string_lossy().into_owned(), ..self.clone() }))
-    }
+/// A dBase or FoxPro table.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DbfTable {
+    /// File name of the table with one record a ticket, in the same folder. Its columns go with every line, named
+    /// `header.NAME`.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// Columns that both tables have and that name a ticket. Needed with `header`.
+    #[serde(default)]
+    pub key: Vec<String>,
+}
 
-    fn open(&self, context: &SourceContext) -> Result<Box<dyn PosSource>, Vec<SettingFault>> {
-        let _not_yet = context;
-        Err(vec![SettingFault { key: "kind".to_owned(), message: "is not in this build".to_owned() }])
-    }
+/// A workbook.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SheetTable {
+    /// Name of the sheet. Default: the first one.
+    #[serde(default)]
+    pub name: Option<String>,
 }

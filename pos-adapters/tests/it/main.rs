@@ -7,5 +7,6 @@ mod export;
 mod journal;
 mod settings;
 mod support;
+mod tables;
 mod text;
 mod tickets;
