@@ -115,7 +115,7 @@ fn mssql(profile: &Profile, out: &mut String) {
         "-- SQL Server. Change the password and the name of the POS's database, then run it as an administrator.
 -- The login can read the columns named here. It cannot write or see other columns.
 USE [THE_POS_DATABASE];
-CREATE LOGIN tillsync WITH PASSWORD = 'Change-this-passw0rd', CHECK_POLICY = ON;
+CREATE LOGIN tillsync WITH PASSWORD = 'Change-This-Password-1', CHECK_POLICY = ON;
 CREATE USER tillsync FOR LOGIN tillsync;
 ",
     );
