@@ -5,6 +5,7 @@
 mod chunking;
 mod export;
 mod journal;
+mod profiles;
 mod settings;
 mod support;
 mod tables;

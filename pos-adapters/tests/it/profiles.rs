@@ -1,0 +1,18 @@
+//! The ready-made profiles on schemas written from the documented table and column names, with made-up data that shows
+//! each POS's traps.
+//!
+//! Profiles of SQL Server are told on SQLite and PostgreSQL; what differs there is looked at as text in [`text`].
+
+mod aronium;
+mod counterpoint;
+mod erpnext;
+mod floreant;
+mod grants;
+mod odoo;
+mod rights;
+mod rms;
+mod sambapos;
+mod server;
+mod shop;
+mod text;
+mod unicenta;
