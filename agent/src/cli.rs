@@ -38,6 +38,7 @@ const EXIT_HELP: &str = "Exit codes:
   4  the agent, the platform or the database cannot be reached";
 
 const START_HELP: &str = "Start here:
+  tillsync discover                             what could be read here, as a proposed configuration
   tillsync check --config agent.toml            what is wrong with the configuration, all at once
   tillsync preview --source tills               what would be read; stores and sends nothing
   tillsync run                                  read, record and send, until stopped
@@ -102,6 +103,11 @@ pub enum Command {
         after_help = "Examples:\n  tillsync preview --source tills --limit 20\n  tillsync preview --source tills --input sample.csv --json"
     )]
     Preview(PreviewArgs),
+    /// Look for databases, sales files, printers and ports, and propose a configuration.
+    #[command(
+        after_help = "Only looks: it writes nothing but the proposal, and logs into nothing.\n\nExamples:\n  tillsync discover\n  tillsync discover /srv/pos --network 192.168.1.0/24 --output agent.toml"
+    )]
+    Discover(DiscoverArgs),
     /// Prove that every line read is in exactly one place: delivered, waiting, superseded, refused, quarantined or ignored.
     #[command(after_help = "Exits with 1 if the count does not add up.")]
     Audit,
@@ -174,7 +180,10 @@ impl Command {
     /// Does it work without a configuration?
     #[must_use]
     pub const fn needs_config(&self) -> bool {
-        !matches!(self, Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. })
+        !matches!(
+            self,
+            Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. } | Self::Discover(_)
+        )
     }
 }
 
@@ -184,6 +193,20 @@ pub struct CheckArgs {
     /// Also look at each source and ask each platform.
     #[arg(long)]
     pub online: bool,
+}
+
+/// `discover`
+#[derive(Debug, Clone, Args)]
+pub struct DiscoverArgs {
+    /// Folders to look in, with those below them [default: where tills usually keep their files].
+    #[arg(value_name = "FOLDER")]
+    pub folders: Vec<PathBuf>,
+    /// An address or a segment of the store's own network, as 192.168.1.0/24; may be given several times.
+    #[arg(long, value_name = "SEGMENT")]
+    pub network: Vec<String>,
+    /// Write the proposed configuration to this new file.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// `preview`
@@ -322,6 +345,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         Command::Check(CheckArgs { online: true })
         | Command::Run
         | Command::Preview(_)
+        | Command::Discover(_)
         | Command::Audit
         | Command::Status
         | Command::Outbox { .. }
@@ -369,6 +393,7 @@ mod tests {
             "check",
             "check --online",
             "preview --source a --input b --limit 3",
+            "discover /srv --network 192.168.1.0/24 --output a.toml",
             "audit",
             "status",
             "outbox",

@@ -12,6 +12,7 @@ use crate::config::{self, Config};
 use crate::db::{self, DbError, StateFolder, backup, recovery};
 use crate::{audit, connect, run, telemetry};
 
+mod discover;
 mod lists;
 mod online;
 mod preview;
@@ -27,6 +28,9 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
     }
     if let Command::Diag { output } = &cli.command {
         return support::diag(&cli.common.config, output.as_deref(), out);
+    }
+    if let Command::Discover(args) = &cli.command {
+        return discover::discover(args, out);
     }
     let config = match config::load(&cli.common.config) {
         Ok(config) => config,
@@ -47,6 +51,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Backup { output } => copy(&config, output.as_deref(), out),
         Command::Restore { from } => restore(&config, from, out),
         Command::Diag { .. }
+        | Command::Discover(_)
         | Command::Reconcile { .. }
         | Command::MaskConfig
         | Command::ConfigSchema

@@ -26,6 +26,8 @@ pub mod reference;
 mod resolve;
 pub mod sources;
 
+pub use resolve::default_state_folder;
+
 pub use faults::{ConfigFault, ConfigFaults, FaultCode, Severity};
 
 /// The complete example, as shipped in `config/agent.example.toml`.

@@ -11,6 +11,7 @@ use sync_core::model::{Timestamp, Transaction};
 
 pub mod articles;
 pub mod database;
+pub mod discover;
 pub mod documents;
 pub mod error;
 pub mod file;

@@ -369,6 +369,6 @@ pub(super) fn duration_text(duration: Duration) -> String {
 
 /// Where state is kept if nothing is said.
 #[must_use]
-pub(super) fn default_state_folder() -> PathBuf {
+pub fn default_state_folder() -> PathBuf {
     if cfg!(windows) { PathBuf::from(r"C:\ProgramData\Tillsync") } else { PathBuf::from("/var/lib/tillsync") }
 }

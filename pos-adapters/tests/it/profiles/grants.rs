@@ -30,14 +30,29 @@ fn every_profile_has_a_script_for_each_database_of_its_pos() {
 #[test]
 fn no_column_with_a_customers_data_is_read() {
     const PERSONAL: &[&str] = &[
-        "customer", "cust_no", "cust_nam", "partner", "phone", "email", "address", "adrs", "card", "note", "person",
-        "comment", "signature", "cashier", "user", "tax_id",
+        "customer",
+        "cust_no",
+        "cust_nam",
+        "partner",
+        "phone",
+        "email",
+        "address",
+        "adrs",
+        "card",
+        "note",
+        "person",
+        "comment",
+        "signature",
+        "cashier",
+        "user",
+        "tax_id",
     ];
     for profile in PROFILES {
         for table in profile.tables {
             for column in table.columns {
                 // The customer column of ERPNext's price list tells prices of everybody from those of one customer.
-                let told_apart = profile.name == "erpnext-pos" && table.name.contains("Item Price") && *column == "customer";
+                let told_apart =
+                    profile.name == "erpnext-pos" && table.name.contains("Item Price") && *column == "customer";
                 let found = PERSONAL.iter().find(|word| column.to_lowercase().contains(*word));
                 assert!(found.is_none() || told_apart, "{}: {}.{column}", profile.name, table.name);
             }
@@ -53,7 +68,9 @@ fn scripts_give_nothing_but_the_right_to_read() {
             let statements = script.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>();
             for line in &statements {
                 let upper = line.to_uppercase();
-                for word in ["INSERT", "UPDATE", "DELETE", "ALL PRIVILEGES", "EXECUTE", "DB_OWNER", "SYSADMIN", "WITH GRANT"] {
+                for word in
+                    ["INSERT", "UPDATE", "DELETE", "ALL PRIVILEGES", "EXECUTE", "DB_OWNER", "SYSADMIN", "WITH GRANT"]
+                {
                     assert!(!upper.contains(word), "{}: {line}", profile.name);
                 }
             }
@@ -105,8 +122,12 @@ CREATE USER 'tillsync'@'localhost' IDENTIFIED BY 'change-this-password' WITH MAX
 ",
     );
     for table in profile.tables {
-        let _ =
-            writeln!(out, "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';", table.columns.join(", "), table.name);
+        let _ = writeln!(
+            out,
+            "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';",
+            table.columns.join(", "),
+            table.name
+        );
     }
 }
 

@@ -151,9 +151,11 @@ impl Shop {
 
     fn record(&mut self, key: String, difference: Diff, moved: &mut Vec<String>) {
         if let Diff::Changed { snapshot, movements } = difference {
-            moved.extend(movements.iter().map(|movement| {
-                format!("{} {} {}", movement.sku, movement.delta, movement.kind.as_str())
-            }));
+            moved.extend(
+                movements
+                    .iter()
+                    .map(|movement| format!("{} {} {}", movement.sku, movement.delta, movement.kind.as_str())),
+            );
             self.ledger.insert(key, snapshot);
         }
     }
