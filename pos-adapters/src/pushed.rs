@@ -21,6 +21,6 @@ pub mod signature;
 
 pub use door::{Admitted, Door, DoorCounts, Headers, Refused};
 pub use inbox::{Delivery, Inbox, Revised, Told};
-pub use plan::{Key, Plan};
+pub use plan::{Certificate, Key, Plan};
 pub use reader::PushedSource;
 pub use settings::PushedSettings;

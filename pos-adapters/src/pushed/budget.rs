@@ -23,8 +23,8 @@ impl Budget {
         let each = MICROS_PER_MINUTE.checked_div(i64::from(per_minute)).unwrap_or(MICROS_PER_MINUTE);
         let burst = i64::try_from(BURST.as_micros()).unwrap_or(0).max(each);
         // A clock that was put back must not lock a key out.
-        let full_at = self.full_at.clamp(now.0, now.0.saturating_add(burst));
-        let after = full_at.saturating_add(each);
+        self.full_at = self.full_at.clamp(now.0, now.0.saturating_add(burst));
+        let after = self.full_at.saturating_add(each);
         let over = after.saturating_sub(now.0.saturating_add(burst));
         if over > 0 {
             return Err(Duration::from_micros(over.unsigned_abs()));

@@ -183,9 +183,9 @@ pub(super) fn time(field: &str, text: Option<&str>, zone: &TimeZone) -> Result<O
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Ok(Some(Timestamp(at.as_microsecond())));
     }
-    let local = text.parse::<jiff::civil::DateTime>().ok().and_then(|local| local.to_zoned(zone.clone()).ok());
-    match local {
-        Some(at) => Ok(Some(Timestamp(at.timestamp().as_microsecond()))),
+    let local = text.parse::<jiff::civil::DateTime>().ok();
+    match local.and_then(|local| zone.to_ambiguous_timestamp(local).compatible().ok()) {
+        Some(at) => Ok(Some(Timestamp(at.as_microsecond()))),
         None => Err(format!("`{field}` is not a time such as `2026-11-24T10:00:00+01:00`")),
     }
 }
