@@ -60,6 +60,21 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 /// Where others post to, before the name of their key.
 const PATH: &str = "/sales/";
 
+/// How long a sender may take; shorter in tests.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    handshake: Duration,
+    head: Duration,
+    body: Duration,
+    commit: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { handshake: HANDSHAKE_MAX, head: HEAD_MAX, body: BODY_MAX, commit: COMMIT_MAX }
+    }
+}
+
 /// How the listener of a source stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DoorStatus {
@@ -85,6 +100,7 @@ pub struct Receiver {
     bodies: Semaphore,
     by_address: Mutex<BTreeMap<IpAddr, usize>>,
     shown: Mutex<(Option<SocketAddr>, Option<String>)>,
+    limits: Limits,
 }
 
 impl Receiver {
@@ -99,6 +115,7 @@ impl Receiver {
             bodies: Semaphore::new(BODIES_MAX),
             by_address: Mutex::default(),
             shown: Mutex::default(),
+            limits: Limits::default(),
         }
     }
 
@@ -179,7 +196,7 @@ impl Receiver {
                     () = async {
                         match tls {
                             None => receiver.connection(stream).await,
-                            Some(tls) => match tokio::time::timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
+                            Some(tls) => match tokio::time::timeout(receiver.limits.handshake, tls.accept(stream)).await {
                                 Ok(Ok(stream)) => receiver.connection(stream).await,
                                 Ok(Err(error)) => tracing::debug!(%from, %error, "No TLS with a sender"),
                                 Err(_) => tracing::debug!(%from, "A TLS handshake took too long"),
@@ -207,7 +224,7 @@ impl Receiver {
         let service = service_fn(|request| async { Ok::<_, Infallible>(self.answer(request).await) });
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_MAX)
+            .header_read_timeout(self.limits.head)
             .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), service)
             .await;
@@ -229,7 +246,7 @@ impl Receiver {
             self.door.counts.unauthorised.fetch_add(1, Ordering::Relaxed);
             return Answer::closing(401, &Refused::Unauthorised.message()).into();
         }
-        let body = match tokio::time::timeout(BODY_MAX, self.body(body)).await {
+        let body = match tokio::time::timeout(self.limits.body, self.body(body)).await {
             Ok(Ok(body)) => body,
             Ok(Err(answer)) => return answer.into(),
             Err(_) => return Answer::closing(408, "the body took too long").into(),
@@ -259,8 +276,9 @@ impl Receiver {
     async fn take(&self, key: String, headers: HeaderMap, body: parse::Body) -> Answer {
         let (door, now) = (Arc::clone(&self.door), self.clock.now());
         let name = key.clone();
+        let large = body.bytes().len() > LARGE_BODY_BYTES;
         let look = move || door.admit(&key, &Given(headers), body.bytes(), now);
-        let admitted = if self.inbox.plan().body_bytes_max > LARGE_BODY_BYTES {
+        let admitted = if large {
             match tokio::task::spawn_blocking(look).await {
                 Ok(admitted) => admitted,
                 Err(_) => return Answer::busy(),
@@ -285,7 +303,7 @@ impl Receiver {
         if self.inbox.put(admitted.delivery).is_err() {
             return Answer::busy();
         }
-        match tokio::time::timeout(COMMIT_MAX, admitted.told).await {
+        match tokio::time::timeout(self.limits.commit, admitted.told).await {
             Ok(Ok(told)) => Answer::told(told, &receipt),
             // The commit failed, or takes too long: nothing is certain but that the same request may come again.
             Ok(Err(_)) | Err(_) => Answer::busy(),
