@@ -15,6 +15,7 @@ use pos_adapters::SourceSettings;
 use pos_adapters::articles::ArticleSettings;
 use sync_core::model::{LaneName, StoreId};
 
+pub use crate::platform::http::Contents;
 use crate::secret::SecretRef;
 
 pub mod faults;
@@ -199,6 +200,10 @@ pub struct HttpConfig {
     pub url: String,
     /// Key of the Standard Webhooks signature; `None` sends unsigned.
     pub secret: Option<SecretRef>,
+    /// What is posted.
+    pub contents: Contents,
+    /// By what the receiver is trusted.
+    pub trust: Trust,
     /// Waiting changes of one SKU merge.
     pub merge: bool,
     /// Most changes of one request.
@@ -207,6 +212,18 @@ pub struct HttpConfig {
     pub in_flight_max: usize,
     /// More headers of every request.
     pub headers: BTreeMap<String, PlainOrSecret>,
+}
+
+/// By what a receiver is trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// The system's certificate authorities.
+    #[default]
+    System,
+    /// These too.
+    Ca(PathBuf),
+    /// The one certificate with this SHA-256.
+    Fingerprint([u8; 32]),
 }
 
 /// Text that may stand in the file or be a reference.

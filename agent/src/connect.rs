@@ -10,7 +10,7 @@ use sync_core::retry::RetryLimits;
 
 use crate::clock::Clock;
 use crate::config::{
-    Config, HttpConfig, MatchBy, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig,
+    Config, HttpConfig, MatchBy, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig, Trust,
 };
 use crate::platform::Platform;
 use crate::platform::http::{HeaderText, Http, HttpSettings};
@@ -60,8 +60,25 @@ fn connect(
     let wall: WallClock = Arc::new(move || clock.now());
     Ok(match platform {
         PlatformConfig::Shopify(shopify) => Arc::new(Shopify::new(shopify_settings(shopify)?, http.clone(), wall)),
-        PlatformConfig::Http(door) => Arc::new(Http::new(http_settings(door, config)?, http.clone(), wall)),
+        PlatformConfig::Http(door) => {
+            let http = trusting(&door.trust)?.unwrap_or_else(|| http.clone());
+            Arc::new(Http::new(http_settings(door, config)?, http, wall))
+        }
     })
+}
+
+/// A client for a receiver that the system's authorities do not vouch for.
+fn trusting(trust: &Trust) -> anyhow::Result<Option<reqwest::Client>> {
+    let mut settings = TransportSettings::default();
+    match trust {
+        Trust::System => return Ok(None),
+        Trust::Ca(path) => {
+            let pem = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            settings.extra_ca_pem = Some(pem);
+        }
+        Trust::Fingerprint(digest) => settings.pinned = Some(*digest),
+    }
+    Ok(Some(transport::client(&settings)?))
 }
 
 fn shopify_settings(config: &ShopifyConfig) -> anyhow::Result<ShopifySettings> {
@@ -92,6 +109,7 @@ fn http_settings(door: &HttpConfig, config: &Config) -> anyhow::Result<HttpSetti
     let mut settings = HttpSettings::new(url, config.store.id.clone());
     settings.secret = door.secret.clone();
     settings.merge = door.merge;
+    settings.contents = door.contents;
     settings.changes_max = door.changes_max;
     settings.in_flight_max = door.in_flight_max;
     settings.headers = door

@@ -21,6 +21,7 @@ pub mod disk;
 pub mod ingest;
 pub mod platform;
 pub mod push;
+pub mod receive;
 pub mod requests;
 pub mod run;
 pub mod sabotage;

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sync_core::model::{EntryId, IdempotencyKey, Quantity, Sku, Timestamp};
+use sync_core::model::{EntryId, IdempotencyKey, LineItem, Quantity, Sku, Timestamp, TransactionStatus};
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 
 pub mod http;
@@ -76,6 +76,23 @@ pub struct Change {
     pub sold_at: Option<Timestamp>,
     /// `sale`, `return`, `receipt`, `adjustment`, `edit`, `void`; `mixed` for merged lines.
     pub kind: &'static str,
+}
+
+/// A ticket as the ledger has it now, for platforms that take whole tickets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Name of the source that it was read from.
+    pub source: String,
+    /// Its key in the ledger.
+    pub key: String,
+    /// The till.
+    pub register: String,
+    /// POS time.
+    pub sold_at: Option<Timestamp>,
+    /// Whether it moves stock.
+    pub status: TransactionStatus,
+    /// Its lines.
+    pub lines: Vec<LineItem>,
 }
 
 /// An absolute write of a physical number: only for settling an unknown outcome (invariant 3).
@@ -150,6 +167,18 @@ pub trait Platform: Send + Sync {
 
     /// The bytes of a batch. Pure: the same draft gives the same bytes.
     fn encode(&self, key: &IdempotencyKey, changes: &[Change]) -> Vec<u8>;
+
+    /// Whether whole tickets are sent in place of their changes ([`Self::encode_tickets`]): their receiver keeps a
+    /// ledger of its own. Such a lane sends one request at a time, so that no ticket overtakes itself.
+    fn takes_tickets(&self) -> bool {
+        false
+    }
+
+    /// The bytes of a batch of tickets, and of changes whose tickets are no longer known one by one.
+    fn encode_tickets(&self, key: &IdempotencyKey, tickets: &[Ticket], changes: &[Change]) -> Vec<u8> {
+        debug_assert!(tickets.is_empty(), "only asked for by platforms that take tickets");
+        self.encode(key, changes)
+    }
 
     /// The bytes of an absolute write. Only called if [`Traits::reads_back`].
     fn encode_absolute(&self, key: &IdempotencyKey, rows: &[Absolute]) -> Vec<u8>;

@@ -18,6 +18,7 @@ use crate::db::recovery::{self, Opened};
 use crate::disk::Disk;
 use crate::ingest::{SourceThread, Wake};
 use crate::platform::Platform;
+use crate::receive::Receiver as SalesReceiver;
 use crate::status::StatusSnapshot;
 use crate::status::server::StatusServer;
 use crate::wake::FileEvents;
@@ -34,6 +35,7 @@ struct Parts {
     writer: JoinHandle<()>,
     commands: Commands,
     sources: Vec<(String, Sender<Wake>, JoinHandle<()>)>,
+    doors: Vec<Arc<SalesReceiver>>,
     helpers: Vec<(Sender<Wake>, JoinHandle<()>)>,
     _events: FileEvents,
 }
@@ -76,10 +78,20 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let snapshot: Arc<dyn Fn() -> StatusSnapshot + Send + Sync> = {
         let (board, config, path, clock, disk) =
             (Arc::clone(&board), config.clone(), folder.path().to_owned(), Arc::clone(&clock), Arc::clone(&disk));
-        Arc::new(move || status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at))
+        let doors = parts.doors.clone();
+        Arc::new(move || {
+            let mut snapshot = status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at);
+            for source in &mut snapshot.sources {
+                source.door = doors.iter().find(|door| door.source() == source.name).map(|door| door.status());
+            }
+            snapshot
+        })
     };
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
         runtime.spawn(show_import(Arc::clone(&board), stop.clone()));
+    }
+    for door in &parts.doors {
+        runtime.spawn(Arc::clone(door).serve(stop.clone()));
     }
     let served = runtime.block_on(serve(config, platforms, works, parts.commands.clone(), snapshot, stop.clone()));
     stop.cancel();
@@ -118,6 +130,11 @@ fn start(
     for source in &config.sources {
         readers.push(connect::source(source, config)?);
     }
+    let doors = readers
+        .iter()
+        .filter_map(|source| source.inbox())
+        .map(|inbox| Arc::new(SalesReceiver::new(inbox, Arc::clone(clock))))
+        .collect();
     let writer = spawn("writer", move || writer.run(&writer_commands))?;
     let mut sources = Vec::new();
     let mut watched = Vec::new();
@@ -152,7 +169,7 @@ fn start(
     let (wake, wakes) = channel();
     let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
     helpers.push((wake, spawn("upkeep", move || upkeep.run(&wakes))?));
-    Ok(Parts { writer, commands, sources, helpers, _events: FileEvents::watch(watched) })
+    Ok(Parts { writer, commands, sources, doors, helpers, _events: FileEvents::watch(watched) })
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {

@@ -76,6 +76,9 @@ pub struct SourceStatus {
     pub backlog_bytes: Option<u64>,
     /// Why it cannot be read, while it cannot.
     pub error: Option<StatusError>,
+    /// Its listener, where others post to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<crate::receive::DoorStatus>,
 }
 
 /// How a source stands.

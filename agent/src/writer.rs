@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::{Duration, Instant};
 
-use pos_adapters::Chunk;
+use pos_adapters::{Chunk, StoredSignal};
 use rusqlite::Connection;
 use sync_core::model::{BatchId, EntryId, IdempotencyKey, Seq, Sku, SkuId, Timestamp};
 use sync_core::outbox::verdict::Answer;
@@ -423,6 +423,7 @@ impl Writer {
         let mut applied = Applied::default();
         match self.apply(&mut group, commands, &mut applied, durable) {
             Ok(()) => {
+                applied.tell_stored();
                 applied.reply(true);
                 self.act();
                 self.checkpoint_if_due();
@@ -515,7 +516,8 @@ impl Writer {
         self.board.commit();
         // A commit of nothing writes nothing and syncs nothing.
         if self.conn.total_changes() == changes {
-            return Ok(());
+            // A repeat is answered as stored: what it repeats may have been left unsynced by an earlier run.
+            return if applied.stored.is_empty() { Ok(()) } else { self.sync_now() };
         }
         self.commits_since_checkpoint += 1;
         self.lines_since_checkpoint += applied.lines;
@@ -523,7 +525,7 @@ impl Writer {
             self.unsynced_since = None;
         } else {
             self.unsynced_since.get_or_insert_with(Instant::now);
-            if frozen || applied.lines > 0 {
+            if frozen || applied.lines > 0 || !applied.stored.is_empty() {
                 self.sync_now()?;
             }
         }
@@ -556,7 +558,7 @@ impl Writer {
     /// Applies one command inside the open transaction. Returns whether more of the same source follows.
     fn apply_one(&mut self, command: Command, applied: &mut Applied) -> Result<bool, DbError> {
         match command {
-            Command::Chunk { source, run, chunk, backlog, room } => {
+            Command::Chunk { source, run, mut chunk, backlog, room } => {
                 if self.sources.get(source).is_none_or(|runtime| runtime.run != Some(run)) {
                     return Ok(false);
                 }
@@ -564,7 +566,9 @@ impl Writer {
                     applied.sources.push(source);
                 }
                 applied.lines += u64::try_from(chunk.transactions.len()).unwrap_or(u64::MAX);
+                let stored = chunk.stored.take();
                 self.record(source, chunk, backlog)?;
+                applied.stored.extend(stored);
                 drop(room);
                 Ok(backlog.is_some_and(|bytes| bytes > 0))
             }
@@ -665,9 +669,17 @@ struct Applied {
     keep: VecDeque<Command>,
     admin: Vec<admin::Answered>,
     lines: u64,
+    /// Told after the commit; dropped untold with a group that failed.
+    stored: Vec<StoredSignal>,
 }
 
 impl Applied {
+    fn tell_stored(&mut self) {
+        for signal in self.stored.drain(..) {
+            signal.stored();
+        }
+    }
+
     fn reply(self, ok: bool) {
         for (reply, done) in self.admin {
             let done = if ok { done } else { Err("it could not be stored; try again".to_owned()) };

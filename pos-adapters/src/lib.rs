@@ -105,6 +105,11 @@ pub trait PosSource: Send {
         drop(waker);
     }
 
+    /// Where others put sales down, for sources that wait to be told; the agent lends them its listener.
+    fn inbox(&self) -> Option<std::sync::Arc<pushed::Inbox>> {
+        None
+    }
+
     /// Reads the next chunk. `changed` names paths that a file event mentioned (a hint: looked at first, and
     /// without a full scan); empty means scan everything. A call reads a bounded amount.
     ///

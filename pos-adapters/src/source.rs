@@ -96,6 +96,11 @@ pub trait SourceSettings: fmt::Debug + Send + Sync {
         None
     }
 
+    /// What others need to post sales to this source, for sources that wait to be told.
+    fn pushed(&self) -> Option<&crate::pushed::PushedSettings> {
+        None
+    }
+
     /// The same settings reading another file, for `tillsync preview --input` and `tillsync replay`.
     ///
     /// # Errors

@@ -30,5 +30,64 @@ pub const TRIALS: &[(&str, Trial)] = &[
     ("xlsx", tables::trial::sheet),
     // database
     // pushed
+    ("pushed", pushed),
+    ("pushed-shopify", pushed_shopify),
+    ("pushed-square", pushed_square),
     // file
 ];
+
+/// What a request may be at most, as configured at the most.
+const PUSHED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The body of a request, taken in pieces as the listener does; a longer one is refused.
+fn pushed_body(data: &[u8], piece: usize) -> Option<crate::pushed::parse::Body> {
+    let mut body = crate::pushed::parse::Body::new(PUSHED_BYTES_MAX);
+    data.chunks(piece.max(1)).try_for_each(|piece| body.push(piece)).ok()?;
+    Some(body)
+}
+
+fn pushed_key() -> crate::pushed::Key {
+    crate::pushed::Key {
+        name: "trial".to_owned(),
+        scheme: crate::pushed::settings::Scheme::default(),
+        secret: String::new(),
+        registers: Vec::new(),
+        kinds: Vec::new(),
+        clock_tolerance: std::time::Duration::ZERO,
+        requests_per_minute: 1,
+        notification_url: String::new(),
+        locations: Vec::new(),
+    }
+}
+
+fn pushed_tally(mapped: &crate::pushed::map::Mapped) -> Tally {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    Tally {
+        transactions: count(mapped.transactions.len()),
+        lines: mapped.transactions.iter().map(|revised| count(revised.transaction.lines.len())).sum(),
+        quarantined: count(mapped.quarantined.len()),
+    }
+}
+
+const PUSHED_REFUSED: Tally = Tally { transactions: 0, lines: 0, quarantined: 1 };
+
+fn pushed(data: &[u8], piece: usize) -> Tally {
+    let read = pushed_body(data, piece).and_then(|body| crate::pushed::parse::posted(body.bytes()).ok());
+    read.map_or(PUSHED_REFUSED, |posted| {
+        pushed_tally(&crate::pushed::map::posted(&pushed_key(), &jiff::tz::TimeZone::UTC, "trial", posted))
+    })
+}
+
+fn pushed_shopify(data: &[u8], piece: usize) -> Tally {
+    let read = pushed_body(data, piece).and_then(|body| crate::pushed::parse::shopify::posted(body.bytes()).ok());
+    read.map_or(PUSHED_REFUSED, |posted| {
+        pushed_tally(&crate::pushed::map::shopify::posted(&pushed_key(), &jiff::tz::TimeZone::UTC, "trial", &posted))
+    })
+}
+
+fn pushed_square(data: &[u8], piece: usize) -> Tally {
+    let read = pushed_body(data, piece).and_then(|body| crate::pushed::parse::square::posted(body.bytes()).ok());
+    read.map_or(PUSHED_REFUSED, |posted| {
+        pushed_tally(&crate::pushed::map::square::posted(&pushed_key(), &jiff::tz::TimeZone::UTC, "trial", &posted))
+    })
+}

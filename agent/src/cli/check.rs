@@ -5,12 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pos_adapters::articles::{self, ArticleSettings};
+use pos_adapters::pushed::Plan;
 use serde::Serialize;
 use sync_core::model::Sku;
 
 use super::exit;
 use super::output::{Form, Output, Tone};
 use crate::config::{self, Config, ConfigFault, ConfigFaults, PlatformConfig, Severity, SourceConfig};
+use crate::receive::certificate;
 use crate::secret::SecretRef;
 
 /// What was found out about one thing.
@@ -101,7 +103,7 @@ pub fn offline(path: &Path) -> (CheckReport, Option<Config>) {
         CheckReport { config: path.to_owned(), ok: true, faults: config.warnings.clone(), probes: Vec::new() };
     report.add(state_folder(&config.state.path));
     for source in &config.sources {
-        report.add(source_path(source));
+        report.add(listener(source, &config).unwrap_or_else(|| source_path(source)));
     }
     if let Some(settings) = &config.articles {
         for probe in articles(settings) {
@@ -146,6 +148,29 @@ fn state_folder(path: &Path) -> Probe {
             "check as the user that the agent runs as",
         ),
     }
+}
+
+/// Where others post to, and the fingerprint by which they trust it.
+fn listener(source: &SourceConfig, config: &Config) -> Option<Probe> {
+    let subject = format!("source {}", source.name());
+    let context = crate::connect::source_context(source, config);
+    let plan = Plan::new(source.pushed()?, &context).ok()?;
+    let Some(wanted) = &plan.tls else {
+        return Some(Probe::ok(subject, format!("listens on {}, not encrypted: this machine only", plan.listen)));
+    };
+    Some(match certificate::known_fingerprint(wanted, &plan.own_files) {
+        Ok(Some(fingerprint)) => Probe::ok(subject, format!("listens on {}, fingerprint {fingerprint}", plan.listen)),
+        Ok(None) => Probe::warning(
+            subject,
+            format!("listens on {}; its certificate is made at the first start", plan.listen),
+            "start the agent, then run this again for the fingerprint",
+        ),
+        Err(error) => Probe::fault(
+            subject,
+            crate::ingest::chain(&error),
+            "check `certificate` and `private_key` in `[source.tls]`, and the rights of the agent's user",
+        ),
+    })
 }
 
 fn source_path(source: &SourceConfig) -> Probe {

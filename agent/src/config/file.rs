@@ -227,6 +227,15 @@ pub(super) enum MatchWord {
     SkuThenBarcode,
 }
 
+/// What is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub(super) enum BodyWord {
+    Changes,
+    Transactions,
+}
+
 /// The open door: batches of changes posted as signed JSON.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -243,13 +252,23 @@ pub(super) struct HttpTable {
     pub(super) url: Option<String>,
     /// Reference to the signing secret (`whsec_...`): `env:NAME`, `file:/path` or `credential:NAME`.
     pub(super) secret: Option<String>,
-    /// Waiting changes of one SKU become one; `false` keeps one change for each line sold.
+    /// `changes` posts signed changes of stock, for a middleware; `transactions` posts whole tickets to the ledger of
+    /// another Tillsync (this one is a collector). Decide before the first start.
+    #[schemars(extend("default" = "changes"))]
+    pub(super) body: Option<BodyWord>,
+    /// SHA-256 of the receiver's own certificate, as its `tillsync check` shows it: this certificate is trusted, and no
+    /// other.
+    pub(super) fingerprint: Option<String>,
+    /// PEM file of a further certificate authority to trust for this address.
+    pub(super) ca: Option<String>,
+    /// Waiting changes of one SKU become one; `false` keeps one change for each line sold. With
+    /// `body = "transactions"` always `false`.
     #[schemars(extend("default" = true))]
     pub(super) merge: Option<bool>,
     /// Most changes in one request (1 to 10000).
     #[schemars(extend("default" = 1000, "minimum" = 1, "maximum" = 10000))]
     pub(super) changes_max: Option<i64>,
-    /// Requests at the same time (1 to 16).
+    /// Requests at the same time (1 to 16). With `body = "transactions"` always 1.
     #[schemars(extend("default" = 4, "minimum" = 1, "maximum" = 16))]
     pub(super) in_flight: Option<i64>,
     /// More headers of each request. Values of headers that let someone in must be references.

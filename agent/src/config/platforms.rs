@@ -7,9 +7,9 @@ use sync_core::model::LaneName;
 use url::{Host, Url};
 
 use super::faults::{ConfigFault, FaultCode};
-use super::file::{HttpTable, MatchWord, ShopifyTable};
+use super::file::{BodyWord, HttpTable, MatchWord, ShopifyTable};
 use super::resolve::{Resolver, last};
-use super::{HttpConfig, MatchBy, PlainOrSecret, ShopifyAuth, ShopifyConfig, mask};
+use super::{Contents, HttpConfig, MatchBy, PlainOrSecret, ShopifyAuth, ShopifyConfig, Trust, mask};
 use crate::secret::SecretRef;
 
 /// Headers that the agent sets itself.
@@ -98,15 +98,76 @@ pub(super) fn http(resolver: &mut Resolver<'_>, path: &str, table: HttpTable) ->
     }
     let changes_max: u32 = resolver.number(&key("changes_max"), table.changes_max, 1..=10_000, 1000);
     let in_flight: u32 = resolver.number(&key("in_flight"), table.in_flight, 1..=16, 4);
+    let contents = match table.body {
+        None | Some(BodyWord::Changes) => Contents::Changes,
+        Some(BodyWord::Transactions) => Contents::Transactions,
+    };
+    if contents == Contents::Transactions {
+        for (given, name) in [(table.merge == Some(true), "merge"), (table.in_flight.is_some_and(|n| n != 1), "in_flight")] {
+            if given {
+                let message = format!("`{name}` has no meaning with `body = \"transactions\"`");
+                let fault = ConfigFault::new(FaultCode::NotAllowed, key(name), message);
+                resolver.fault(fault.hint("take it out: whole tickets are never merged and go one request after the other"));
+            }
+        }
+    }
+    let trust = trust(resolver, path, url.as_deref(), table.fingerprint, table.ca)?;
     Some(HttpConfig {
         name: LaneName::new(name),
         url: url?,
         secret,
+        contents,
+        trust,
         merge: table.merge.unwrap_or(true),
         changes_max: usize::try_from(changes_max).unwrap_or(1),
         in_flight_max: usize::try_from(in_flight).unwrap_or(1),
         headers,
     })
+}
+
+/// By what a receiver on this network is trusted.
+fn trust(
+    resolver: &mut Resolver<'_>,
+    path: &str,
+    url: Option<&str>,
+    fingerprint: Option<String>,
+    ca: Option<String>,
+) -> Option<Trust> {
+    let key = |name: &str| format!("{path}.{name}");
+    let name = if fingerprint.is_some() { "fingerprint" } else { "ca" };
+    let mut refuse = |message: &str, hint: &str| {
+        resolver.fault(ConfigFault::new(FaultCode::NotAllowed, key(name), message.to_owned()).hint(hint));
+        None
+    };
+    let plain = url.is_some_and(|url| url.starts_with("http://"));
+    match (fingerprint, ca) {
+        (None, None) => Some(Trust::System),
+        (Some(_), Some(_)) => refuse("`fingerprint` and `ca` exclude each other", "keep `fingerprint`"),
+        _ if plain => refuse("there is no certificate without `https://`", "write `url` with `https://`"),
+        (None, Some(path)) => Some(Trust::Ca(path.into())),
+        (Some(text), None) => match read_fingerprint(&text) {
+            Some(digest) => Some(Trust::Fingerprint(digest)),
+            None => refuse(
+                "this is not the SHA-256 of a certificate",
+                "copy it from `tillsync check` on the receiver: `sha256:` and 64 hexadecimal digits",
+            ),
+        },
+    }
+}
+
+/// With or without `sha256:` and colons, in either case.
+fn read_fingerprint(text: &str) -> Option<[u8; 32]> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits: Vec<u32> = text
+        .strip_prefix("sha256:")
+        .unwrap_or(&text)
+        .chars()
+        .filter(|c| *c != ':')
+        .map(|c| c.to_digit(16))
+        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair.first()? * 16 + pair.last()?).ok()).collect();
+    if digits.len() == 64 { bytes.try_into().ok() } else { None }
 }
 
 fn auth(

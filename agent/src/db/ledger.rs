@@ -8,10 +8,11 @@ use std::fmt::Write as _;
 use rusqlite::{Connection, OptionalExtension, params};
 use sync_core::ledger::Snapshot;
 use sync_core::model::{
-    LineItem, LineKind, Quantity, RuleName, Segment, Seq, Sku, SkuId, Transaction, TransactionStatus,
+    LineItem, LineKind, Quantity, RuleName, Segment, Seq, Sku, SkuId, Timestamp, Transaction, TransactionStatus,
 };
 
 use super::{DbError, step};
+use crate::platform::Ticket;
 
 /// Writes lines as JSON into `text`, replacing what it held.
 pub fn write_lines(lines: &[LineItem], text: &mut String) {
@@ -147,6 +148,43 @@ pub fn snapshot(conn: &Connection, source: i64, key: &str) -> Result<Option<(Sna
     let status = status_from(&status).ok_or_else(|| bad(format!("unknown status `{status}`")))?;
     let lines = read_lines(&lines).map_err(bad)?;
     Ok(Some((Snapshot { version, status, segment: Segment::new(segment), lines }, Seq(seq))))
+}
+
+/// The tickets under a key, of any source: two sources may use the same numbers.
+///
+/// # Errors
+/// [`DbError::Step`], or [`DbError::Row`] if one cannot be understood.
+pub fn tickets(conn: &Connection, key: &str) -> Result<Vec<Ticket>, DbError> {
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT s.name, t.register, t.sold_at, t.status, t.lines FROM source s
+             CROSS JOIN txn t ON t.source = s.id AND t.key = ?1 ORDER BY s.id",
+        )
+        .map_err(step("read a ticket"))?;
+    let rows = statement
+        .query_map([key], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, Option<i64>>(2)?,
+                row.get::<_, String>(3)?,
+                row.get::<_, String>(4)?,
+            ))
+        })
+        .map_err(step("read a ticket"))?;
+    let bad = |detail: String| DbError::Row { what: format!("transaction {key}"), detail };
+    rows.map(|row| {
+        let (source, register, sold_at, status, lines) = row.map_err(step("read a ticket"))?;
+        Ok(Ticket {
+            source,
+            key: key.to_owned(),
+            register,
+            sold_at: sold_at.map(Timestamp),
+            status: status_from(&status).ok_or_else(|| bad(format!("unknown status `{status}`")))?,
+            lines: read_lines(&lines).map_err(bad)?,
+        })
+    })
+    .collect()
 }
 
 /// Replaces a snapshot and keeps the former one.

@@ -37,6 +37,16 @@ impl HeaderText {
     }
 }
 
+/// What the body of a request holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Contents {
+    /// Signed changes of stock, for a middleware.
+    #[default]
+    Changes,
+    /// Whole tickets, for the ledger of another Tillsync. Never merged, one request at a time.
+    Transactions,
+}
+
 /// One receiver, every value checked.
 #[derive(Clone)]
 pub struct HttpSettings {
@@ -48,6 +58,8 @@ pub struct HttpSettings {
     pub secret: Option<SecretRef>,
     /// Waiting changes of one SKU become one; otherwise one change a line.
     pub merge: bool,
+    /// What the body holds.
+    pub contents: Contents,
     /// Most changes of one request.
     pub changes_max: usize,
     /// Most requests in flight.
@@ -67,6 +79,7 @@ impl HttpSettings {
             store,
             secret: None,
             merge: true,
+            contents: Contents::Changes,
             changes_max: CHANGES_MAX,
             in_flight_max: 4,
             request_timeout: Duration::from_secs(30),

@@ -3,6 +3,7 @@
 //! Never retries, follows no redirect and decides nothing beyond "was anything sent": that is what tells
 //! [`Unreached`] from a reply.
 
+mod pinned;
 pub mod retry_after;
 pub mod status;
 
@@ -49,6 +50,8 @@ pub struct TransportSettings {
     pub proxy: ProxyChoice,
     /// PEM bundle of further certificate authorities to trust.
     pub extra_ca_pem: Option<Vec<u8>>,
+    /// SHA-256 of the only certificate to trust, whoever vouches for it. Such a receiver is on the own network: no proxy.
+    pub pinned: Option<[u8; 32]>,
 }
 
 impl Default for TransportSettings {
@@ -59,6 +62,7 @@ impl Default for TransportSettings {
             request_timeout: Duration::from_secs(60),
             proxy: ProxyChoice::System,
             extra_ca_pem: None,
+            pinned: None,
         }
     }
 }
@@ -82,6 +86,13 @@ pub enum TransportError {
         /// Why.
         #[source]
         source: reqwest::Error,
+    },
+    /// The TLS library refuses its set-up.
+    #[error("cannot set up TLS for a pinned certificate")]
+    Pinned {
+        /// Why.
+        #[source]
+        source: rustls::Error,
     },
     /// Mostly: the system has no certificate authorities installed.
     #[error("cannot set up the HTTP client; is the system's certificate package installed")]
@@ -112,6 +123,10 @@ pub fn client(settings: &TransportSettings) -> Result<reqwest::Client, Transport
             return Err(TransportError::NoCa);
         }
         builder = builder.tls_certs_merge(certificates);
+    }
+    if let Some(digest) = settings.pinned {
+        let config = pinned::config(digest).map_err(|source| TransportError::Pinned { source })?;
+        builder = builder.tls_backend_preconfigured(config).no_proxy();
     }
     builder = match &settings.proxy {
         ProxyChoice::System => builder,

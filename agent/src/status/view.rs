@@ -71,6 +71,7 @@ fn source(facts: &SourceFacts) -> SourceStatus {
         quarantined: facts.quarantined,
         backlog_bytes: facts.backlog,
         error,
+        door: None,
     }
 }
 

@@ -194,19 +194,26 @@ impl Writer {
         let (id, now) = (self.next_batch, self.now());
         let key = batch_key(&self.epoch, index, id, 0);
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
-        if draft.uncertain && !runtime.traits.reads_back {
+        // A whole ticket that may have arrived already changes nothing: its receiver keeps a ledger.
+        let takes_tickets = runtime.platform.takes_tickets();
+        let uncertain = draft.uncertain && !takes_tickets;
+        if uncertain && !runtime.traits.reads_back {
             return self.bury_restored(index, &draft, now);
         }
         for (sku, micros) in &draft.carries {
             db::outbox::set_carry(&self.conn, runtime.id, *sku, *micros)?;
         }
-        if draft.is_silent(runtime.traits.whole_units) && !draft.uncertain {
+        if draft.is_silent(runtime.traits.whole_units) && !uncertain {
             db::outbox::put_silent(&self.conn, runtime.id, id, &draft.items, now)?;
             self.board.delivered(index, draft.items.iter().map(|item| item.entry.lines).sum(), &[], now);
             return Ok(());
         }
-        let stage = if draft.uncertain { Stage::ReadBack } else { Stage::Change };
-        let body = if draft.uncertain { None } else { Some(encode(runtime, &self.codes, &key, &draft.items)) };
+        let stage = if uncertain { Stage::ReadBack } else { Stage::Change };
+        let body = match (uncertain, takes_tickets) {
+            (true, _) => None,
+            (false, true) => Some(encode_tickets(&self.conn, runtime, &self.codes, &key, &draft.items)?),
+            (false, false) => Some(runtime.platform.encode(&key, &changes(runtime, &self.codes, &draft.items))),
+        };
         let row = BatchRow { id, key, stage, body, items: draft.items.clone(), frozen_at: now };
         db::outbox::put_batch(&self.conn, runtime.id, &row)?;
         crash::point("batch_frozen").map_err(|source| DbError::Io { step: "freeze a batch", source })?;
@@ -572,8 +579,40 @@ impl Writer {
     }
 }
 
-fn encode(runtime: &LaneRuntime, codes: &HashMap<SkuId, Sku>, key: &IdempotencyKey, items: &[BatchItem]) -> Vec<u8> {
-    let changes: Vec<Change> = items
+/// The tickets of the entries as the ledger has them now, each once; entries whose ticket is no longer known one by one
+/// go as changes.
+fn encode_tickets(
+    conn: &Connection,
+    runtime: &LaneRuntime,
+    codes: &HashMap<SkuId, Sku>,
+    key: &IdempotencyKey,
+    items: &[BatchItem],
+) -> Result<Vec<u8>, DbError> {
+    let mut known: BTreeMap<&str, bool> = BTreeMap::new();
+    let (mut tickets, mut loose) = (Vec::new(), Vec::new());
+    for item in items {
+        let found = match item.entry.transaction.as_deref() {
+            None => false,
+            Some(key) => match known.get(key) {
+                Some(found) => *found,
+                None => {
+                    let before = tickets.len();
+                    tickets.append(&mut db::ledger::tickets(conn, key)?);
+                    let found = tickets.len() > before;
+                    known.insert(key, found);
+                    found
+                }
+            },
+        };
+        if !found {
+            loose.push(item.clone());
+        }
+    }
+    Ok(runtime.platform.encode_tickets(key, &tickets, &changes(runtime, codes, &loose)))
+}
+
+fn changes(runtime: &LaneRuntime, codes: &HashMap<SkuId, Sku>, items: &[BatchItem]) -> Vec<Change> {
+    items
         .iter()
         .map(|item| Change {
             entry: item.entry.id,
@@ -586,8 +625,7 @@ fn encode(runtime: &LaneRuntime, codes: &HashMap<SkuId, Sku>, key: &IdempotencyK
             sold_at: item.entry.sold_at,
             kind: item.entry.kind.as_str(),
         })
-        .collect();
-    runtime.platform.encode(key, &changes)
+        .collect()
 }
 
 /// A key that no other batch of any store, lane or restored database has: derived from the database's random epoch.

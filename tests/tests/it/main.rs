@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+mod collectors;
 mod faults;
 mod kills;
 mod lanes;
 mod outage;
+mod pushed;
 mod restored;
 mod state;
 mod support;

@@ -7,12 +7,12 @@ use sync_core::model::{IdempotencyKey, Sku};
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 
 use super::classify::classify;
-use super::{HeaderText, HttpSettings, map, shown, signature};
+use super::{Contents, HeaderText, HttpSettings, map, shown, signature};
 use crate::platform::transport::status::{
     StatusClass, answer_not_made, failure_by_status, failure_unreached, status_class,
 };
 use crate::platform::transport::{Reply, Unreached, WallClock, exchange};
-use crate::platform::{Absolute, Call, CallFailure, Change, Found, Platform, ProbeReport, Traits};
+use crate::platform::{Absolute, Call, CallFailure, Change, Found, Platform, ProbeReport, Ticket, Traits};
 use crate::secret::{HeldSecret, Secret, SecretError};
 
 /// More of a reply is not read.
@@ -160,8 +160,8 @@ impl Platform for Http {
             whole_units: false,
             needs_target: false,
             rows_max: self.settings.changes_max,
-            in_flight_max: self.settings.in_flight_max,
-            merge: self.settings.merge,
+            in_flight_max: if self.takes_tickets() { 1 } else { self.settings.in_flight_max },
+            merge: self.settings.merge && !self.takes_tickets(),
             key_window: None,
             reads_back: false,
         }
@@ -169,6 +169,14 @@ impl Platform for Http {
 
     fn encode(&self, key: &IdempotencyKey, changes: &[Change]) -> Vec<u8> {
         map::body(&self.settings.store, key, changes)
+    }
+
+    fn takes_tickets(&self) -> bool {
+        self.settings.contents == Contents::Transactions
+    }
+
+    fn encode_tickets(&self, key: &IdempotencyKey, tickets: &[Ticket], changes: &[Change]) -> Vec<u8> {
+        map::tickets(&self.settings.store, key, tickets, changes)
     }
 
     /// The door takes no absolute numbers; an empty batch says nothing.

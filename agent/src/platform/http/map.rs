@@ -1,8 +1,8 @@
 //! A batch as bytes, written by hand: this is done for every line of every store, and nothing of it needs a tree.
 
-use sync_core::model::{IdempotencyKey, Quantity, StoreId, Timestamp};
+use sync_core::model::{IdempotencyKey, Quantity, StoreId, Timestamp, TransactionStatus};
 
-use crate::platform::Change;
+use crate::platform::{Change, Ticket};
 
 /// Bytes of a usual change, for the first allocation.
 const CHANGE_BYTES_USUAL: usize = 160;
@@ -27,6 +27,66 @@ pub(super) fn body(store: &StoreId, key: &IdempotencyKey, changes: &[Change]) ->
     }
     out.extend_from_slice(b"]}");
     out
+}
+
+/// The body of a batch of whole tickets: what the receiving ledger compares with what it knows. Only lines that move
+/// stock are sent; the others are on record here. The same batch gives the same bytes.
+pub(super) fn tickets(store: &StoreId, key: &IdempotencyKey, tickets: &[Ticket], changes: &[Change]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(tickets.len().saturating_mul(2 * CHANGE_BYTES_USUAL).saturating_add(128));
+    out.extend_from_slice(b"{\"batch\":");
+    text(&mut out, key.as_str());
+    out.extend_from_slice(b",\"store\":");
+    text(&mut out, store.as_str());
+    out.extend_from_slice(b",\"transactions\":[");
+    for (index, one) in tickets.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        ticket(&mut out, one);
+    }
+    out.extend_from_slice(b"],\"changes\":[");
+    for (index, one) in changes.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        change(&mut out, one);
+    }
+    out.extend_from_slice(b"]}");
+    out
+}
+
+fn ticket(out: &mut Vec<u8>, ticket: &Ticket) {
+    out.extend_from_slice(b"{\"source\":");
+    text(out, &ticket.source);
+    out.extend_from_slice(b",\"transaction\":");
+    text(out, &ticket.key);
+    out.extend_from_slice(b",\"register\":");
+    text(out, &ticket.register);
+    out.extend_from_slice(b",\"sold_at\":");
+    match ticket.sold_at {
+        Some(sold_at) => time(out, sold_at),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"status\":");
+    let status = match ticket.status {
+        TransactionStatus::Completed => "completed",
+        TransactionStatus::Cancelled | TransactionStatus::Vanished => "cancelled",
+        TransactionStatus::Suspended => "suspended",
+        TransactionStatus::Training => "training",
+    };
+    text(out, status);
+    out.extend_from_slice(b",\"lines\":[");
+    let moving = ticket.lines.iter().filter(|line| line.ignored.is_none() && !line.delta.is_zero());
+    for (index, line) in moving.enumerate() {
+        out.extend_from_slice(if index == 0 { b"{\"sku\":" } else { b",{\"sku\":" });
+        text(out, line.sku.as_str());
+        out.extend_from_slice(b",\"delta\":");
+        quantity(out, line.delta);
+        out.extend_from_slice(b",\"kind\":");
+        text(out, line.kind.as_str());
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
 }
 
 fn change(out: &mut Vec<u8>, change: &Change) {
@@ -189,6 +249,38 @@ mod tests {
             r#"{"id":"8","sku":"TEA-1","delta":"-2","on_hand":null,"transaction":null,"sold_at":null,"kind":"mixed"}]}"#,
         );
         assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_ticket_is_written_whole_without_what_moves_nothing() {
+        use sync_core::model::{LineItem, LineKind, RuleName};
+        let line = |sku: &str, micros, ignored| LineItem {
+            sku: Sku::from(sku),
+            delta: Quantity::from_micros(micros),
+            kind: LineKind::Sale,
+            ignored,
+        };
+        let ticket = Ticket {
+            source: "R1".to_owned(),
+            key: "main|3|1001".to_owned(),
+            register: "3".to_owned(),
+            sold_at: None,
+            status: TransactionStatus::Vanished,
+            lines: vec![
+                line("TEA-1", -2_000_000, None),
+                line("DEPOSIT", -1_000_000, Some(RuleName::from("deposit"))),
+                line("A\"", -500_000, None),
+            ],
+        };
+        let bytes = tickets(&StoreId::from("harbour"), &IdempotencyKey::from("k-1"), &[ticket], &[]);
+        let expected = concat!(
+            r#"{"batch":"k-1","store":"harbour","transactions":[{"source":"R1","transaction":"main|3|1001","#,
+            r#""register":"3","sold_at":null,"status":"cancelled","lines":[{"sku":"TEA-1","delta":"-2","kind":"sale"},"#,
+            r#"{"sku":"A\"","delta":"-0.5","kind":"sale"}]}],"changes":[]}"#,
+        );
+        assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);
+        let read = pos_adapters::pushed::parse::posted(&bytes).unwrap();
+        assert!(read.transactions.iter().all(Result::is_ok) && read.transactions.len() == 1, "{read:?}");
     }
 
     #[test]

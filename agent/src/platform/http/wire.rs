@@ -21,7 +21,7 @@ pub(super) struct Refusal {
 
 #[derive(Deserialize)]
 pub(super) struct FrozenBody<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) changes: Vec<FrozenChange<'a>>,
 }
 
