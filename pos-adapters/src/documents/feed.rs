@@ -133,11 +133,6 @@ impl Feed {
         self.reading.found.doubts.push(Doubt { at: Some(at), reason: reason.to_owned(), raw, records: 1 });
         self.reading.found.unsure = true;
     }
-
-    #[cfg(test)]
-    pub(crate) fn held(&self) -> usize {
-        self.splitter.held()
-    }
 }
 
 impl Sink for Reading {

@@ -216,6 +216,24 @@ pub(crate) fn balance(sums: &[Option<Quantity>], totals: &[Option<Quantity>]) ->
     }
 }
 
+/// Tickets as short text, one a line, for snapshots in tests.
+#[cfg(test)]
+pub(crate) fn words(found: &Found) -> String {
+    let mut all = Vec::new();
+    for ticket in &found.tickets {
+        let lines = ticket.lines.iter().map(|line| {
+            let rule = line.ignored.as_ref().map(|rule| format!(" by {rule}")).unwrap_or_default();
+            format!("{} {}{rule}", line.sku, line.delta)
+        });
+        let lines: Vec<String> = lines.collect();
+        let at = ticket.sold_at.map_or(String::new(), |at| format!(" @{}", at.0 / 1_000_000));
+        all.push(format!("{}{at} {:?}: {}", ticket.key, ticket.status, lines.join(", ")));
+    }
+    all.extend(found.doubts.iter().map(|doubt| format!("! {}", doubt.reason)));
+    all.extend(found.ignored.iter().map(|(rule, count)| format!("- {rule} {count}")));
+    all.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -171,14 +171,6 @@ impl<'t> Element<'t> {
         self.children().find(|child| child.name() == name)
     }
 
-    /// The first element of a name at any depth below.
-    pub(crate) fn below(self, name: &str) -> Option<Self> {
-        let end = self.node()?.end;
-        (self.index.saturating_add(1)..end)
-            .map(|index| Element { nodes: self.nodes, index })
-            .find(|element| element.name() == name)
-    }
-
     /// The text of a child; `None` if it is missing or empty.
     pub(crate) fn text_of(self, name: &str) -> Option<&'t str> {
         self.child(name).map(Element::text).filter(|text| !text.is_empty())

@@ -107,7 +107,7 @@ pub(crate) struct Splitter {
     stack: Vec<String>,
     text: Vec<u8>,
     record: Option<Record>,
-    /// After a broken transaction, until the next one or the end of what holds them.
+    /// After a broken transaction, until the end of what holds them: its own tags may still come, and mean nothing.
     lost: bool,
     rooted: bool,
     /// Zero bytes were met: the rest is not written yet.
@@ -331,7 +331,8 @@ impl Splitter {
             let written = memchr::memchr(0, text).unwrap_or(text.len());
             let text = text.get(..written).unwrap_or_default();
             if self.stack.is_empty() && !text.trim_ascii().is_empty() {
-                return self.faulty(self.at, "is no XML: there is text outside of elements");
+                let blank = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
+                return self.faulty(self.at.saturating_add(blank), "is no XML: there is text outside of elements");
             }
             let room = OUTSIDE_TEXT_MAX.saturating_sub(self.text.len()).min(text.len());
             self.text.extend_from_slice(text.get(..room).unwrap_or_default());
@@ -460,21 +461,8 @@ impl Splitter {
             if self.record.is_some() {
                 return Ok(());
             }
-            if self.lost && self.stack.last().is_none_or(|open| open.as_bytes() != name) {
-                return Ok(());
-            }
-            self.lost = false;
-            self.remember(sink);
-            return match self.stack.pop() {
-                Some(open) if open.as_bytes() == name => {
-                    let text = String::from_utf8_lossy(&self.text).trim().to_owned();
-                    sink.close(local(&open), &text);
-                    self.text.clear();
-                    Ok(())
-                }
-                Some(open) => self.faulty(start, format!("closes `{open}` by another name")),
-                None => self.faulty(start, "closes an element that is not open"),
-            };
+            let name = name.to_vec();
+            return self.closed(&name, sink);
         }
         let empty = inner.ends_with(b"/");
         let inner = inner.strip_suffix(b"/").unwrap_or(inner);
@@ -495,7 +483,6 @@ impl Splitter {
         }
         if sink.is_record(local(name)) {
             let name = name.to_owned();
-            self.lost = false;
             if empty {
                 sink.record(self.buffer.get(start..end).unwrap_or_default(), self.place(start));
                 self.after_record(end);
@@ -510,6 +497,25 @@ impl Splitter {
         let name = name.to_owned();
         let attributes = String::from_utf8_lossy(inner.get(length..).unwrap_or_default()).into_owned();
         self.opened(&name, attributes.trim_end_matches('/'), empty, sink)
+    }
+
+    /// An end tag outside of transactions.
+    fn closed(&mut self, name: &[u8], sink: &mut dyn Sink) -> Result<(), Fault> {
+        if self.lost && self.stack.last().is_none_or(|open| open.as_bytes() != name) {
+            return Ok(());
+        }
+        self.lost = false;
+        self.remember(sink);
+        match self.stack.pop() {
+            Some(open) if open.as_bytes() == name => {
+                let text = String::from_utf8_lossy(&self.text).trim().to_owned();
+                sink.close(local(&open), &text);
+                self.text.clear();
+                Ok(())
+            }
+            Some(open) => self.faulty(self.token, format!("closes `{open}` by another name")),
+            None => self.faulty(self.token, "closes an element that is not open"),
+        }
     }
 
     fn opened(&mut self, name: &str, attributes: &str, empty: bool, sink: &mut dyn Sink) -> Result<(), Fault> {

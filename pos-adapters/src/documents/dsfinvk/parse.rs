@@ -213,10 +213,11 @@ impl Export {
 
     fn row(&mut self, fields: &[Cow<'_, str>]) -> Result<(), String> {
         let Some(mut table) = self.table.take() else { return Ok(()) };
-        let read = if table.columns.is_empty() && bind(&mut table, fields)? {
-            Ok(())
-        } else {
-            self.record(&Cells { table: &table, fields })
+        let bound = if table.columns.is_empty() { bind(&mut table, fields) } else { Ok(false) };
+        let read = match bound {
+            Ok(true) => Ok(()),
+            Ok(false) => self.record(&Cells { table: &table, fields }),
+            Err(reason) => Err(reason),
         };
         self.table = Some(table);
         read

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use sync_core::model::{LineItem, LineKind, Quantity, Timestamp, TransactionStatus};
+use sync_core::model::{LineKind, Quantity, Timestamp, TransactionStatus};
 
 use super::parse::{Direction, Head, Line, Retail};
 use crate::documents::ticket::{self, Balance, Draft, Found, Rules, Ticket};
@@ -176,19 +176,6 @@ fn balance(retail: &Retail, written: &[Quantity], turned: &[Quantity]) -> Balanc
         }
     }
     ticket::balance(&sums, &[retail.grand_total, retail.net_total.filter(|_| retail.grand_total.is_none())])
-}
-
-/// The lines as short text, for tests.
-#[cfg(test)]
-pub(crate) fn words(lines: &[LineItem]) -> String {
-    lines
-        .iter()
-        .map(|line| match &line.ignored {
-            None => format!("{} {}", line.sku, line.delta),
-            Some(rule) => format!("{} {} by {rule}", line.sku, line.delta),
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 #[cfg(test)]
