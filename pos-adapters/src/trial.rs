@@ -24,6 +24,11 @@ pub const TRIALS: &[(&str, Trial)] = &[
     // receipts: tokenizers
     // receipts: templates
     // documents
+    ("poslog", crate::documents::trial::poslog),
+    ("naxml", crate::documents::trial::naxml),
+    ("verifone", crate::documents::trial::verifone),
+    ("dsfinvk", crate::documents::trial::dsfinvk),
+    ("saft", crate::documents::trial::saft),
     // tables
     ("fixed", tables::trial::fixed),
     ("dbf", tables::trial::dbf),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing step of a test should stop it")]
 
 mod chunking;
+mod documents;
 mod export;
 mod journal;
 mod profiles;
