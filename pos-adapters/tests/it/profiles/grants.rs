@@ -50,12 +50,20 @@ fn scripts_give_nothing_but_the_right_to_read() {
     for profile in PROFILES {
         for dialect in profile.dialects {
             let script = grants(profile.name, *dialect).unwrap();
-            let statements = script.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>();
-            for line in &statements {
-                let upper = line.to_uppercase();
-                for word in ["INSERT", "UPDATE", "DELETE", "ALL PRIVILEGES", "EXECUTE", "DB_OWNER", "SYSADMIN", "WITH GRANT"] {
-                    assert!(!upper.contains(word), "{}: {line}", profile.name);
-                }
+            let code: Vec<&str> = script.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+            for statement in code.join(" ").split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+                const ALLOWED: &[&str] = &[
+                    "CREATE ROLE tillsync LOGIN NOINHERIT",
+                    "CREATE USER",
+                    "CREATE LOGIN tillsync",
+                    "ALTER ROLE tillsync SET",
+                    "GRANT USAGE ON SCHEMA",
+                    "GRANT SELECT",
+                    "USE [",
+                    "COMMIT",
+                ];
+                assert!(ALLOWED.iter().any(|start| statement.starts_with(start)), "{}: {statement}", profile.name);
+                assert!(!statement.contains("WITH GRANT"), "{}: {statement}", profile.name);
             }
         }
     }
