@@ -53,6 +53,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Diag { .. }
         | Command::Discover(_)
         | Command::Reconcile { .. }
+        | Command::Grants(_)
         | Command::MaskConfig
         | Command::ConfigSchema
         | Command::Completions { .. } => Ok(exit::USAGE),

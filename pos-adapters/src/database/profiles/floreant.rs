@@ -5,6 +5,7 @@
 //! `CLOSING_DATE` and keeps `IS_RE_OPENED` for ever. Removed lines are deleted rows.
 //!
 //! What is decided here:
+//! - An open ticket is not read before it is settled.
 //! - A re-opened ticket goes on moving stock with the lines that it has now: its goods left the shop already.
 //! - A voided ticket gives its goods back, unless it is marked `WASTED`: then they are gone.
 //! - A refund (`REFUNDED`) gives money back and does not say whether goods came back; Floreant does not put them back
@@ -64,8 +65,7 @@ pub(super) const FLOREANT: Profile = Profile {
     sales: Sql {
         common: "SELECT t.ID AS ticket, t.ID AS seq, t.CREATE_DATE AS sold_at, t.CLOSING_DATE AS changed_at,
   t.TERMINAL_ID AS register, i.ID AS line_no,
-  CASE WHEN t.VOIDED = TRUE AND COALESCE(t.WASTED, FALSE) = FALSE THEN 'cancelled'
-    WHEN t.SETTLED = TRUE OR t.IS_RE_OPENED = TRUE THEN 'completed' ELSE 'suspended' END AS status,
+  CASE WHEN t.VOIDED = TRUE AND COALESCE(t.WASTED, FALSE) = FALSE THEN 'cancelled' ELSE 'completed' END AS status,
   CASE WHEN i.ID IS NULL THEN NULL ELSE COALESCE(NULLIF(m.BARCODE, ''), CONCAT('#', i.ITEM_ID)) END AS sku,
   CASE WHEN i.FRACTIONAL_UNIT = TRUE THEN -i.ITEM_QUANTITY ELSE -i.ITEM_COUNT END AS quantity,
   CASE WHEN t.VOIDED = TRUE THEN 'adjustment' ELSE 'sale' END AS kind,
@@ -73,7 +73,7 @@ pub(super) const FLOREANT: Profile = Profile {
 FROM TICKET t
 LEFT JOIN TICKET_ITEM i ON i.TICKET_ID = t.ID
 LEFT JOIN MENU_ITEM m ON m.ID = i.ITEM_ID
-WHERE ('' IN ({terminals}) OR CONCAT(t.TERMINAL_ID, '') IN ({terminals}))",
+WHERE (t.SETTLED = TRUE OR t.IS_RE_OPENED = TRUE) AND ('' IN ({terminals}) OR CONCAT(t.TERMINAL_ID, '') IN ({terminals}))",
         by_dialect: &[],
     },
     on_hand: Some(Sql {

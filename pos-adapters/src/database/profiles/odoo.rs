@@ -240,7 +240,7 @@ pub(super) const ODOO_KITS: Profile = Profile {
         common: concat!(
             "SELECT ",
             sku!(),
-            " AS sku, ROUND(l.qty * COALESCE(bl.product_qty, 1) / COALESCE(b.product_qty, 1), 6) AS quantity",
+            " AS sku, ROUND(l.qty * 1.0 * COALESCE(bl.product_qty, 1) / COALESCE(b.product_qty, 1), 6) AS quantity",
             orders!(),
             kits!(),
             template!(),

@@ -49,7 +49,6 @@ macro_rules! sales {
     ($plus:literal) => {
         concat!(
             "SELECT t.Id AS ticket, t.Id AS seq, t.Date AS sold_at, t.LastUpdateTime AS changed_at, o.Id AS line_no,
-  CASE WHEN t.IsClosed = 1 THEN 'completed' ELSE 'suspended' END AS status,
   CASE WHEN o.Id IS NULL THEN NULL ELSE ",
             order_sku!($plus),
             " END AS sku,
@@ -59,7 +58,8 @@ macro_rules! sales {
     WHEN o.WarehouseId <> {warehouse} THEN 'other warehouse' END AS ignored
 FROM Tickets t
 LEFT JOIN Orders o ON o.TicketId = t.Id
-LEFT JOIN MenuItems m ON m.Id = o.MenuItemId"
+LEFT JOIN MenuItems m ON m.Id = o.MenuItemId
+WHERE t.IsClosed = 1"
         )
     };
 }

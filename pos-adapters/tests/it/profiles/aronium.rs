@@ -1,6 +1,6 @@
 //! Aronium: documents of all kinds with the sign in their type, edited and deleted later, products without a code.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 const SCHEMA: &str = "
 CREATE TABLE DocumentType (Id INTEGER PRIMARY KEY, Name TEXT, Code TEXT, StockDirection INTEGER (1), WarehouseId INTEGER);

@@ -1,6 +1,6 @@
 //! Counterpoint: posting, ticket numbers that come again, units, grids, order lines.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 const SCHEMA: &str = "
 CREATE TABLE PS_TKT_HIST (DOC_ID BIGINT, BUS_DAT {TIME}, STR_ID VARCHAR(10), STA_ID VARCHAR(10), TKT_NO VARCHAR(15),

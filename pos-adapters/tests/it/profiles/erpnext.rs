@@ -1,6 +1,6 @@
 //! ERPNext: submitted, cancelled, returned and consolidated POS Invoices.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE `tabPOS Invoice` (name VARCHAR(64) PRIMARY KEY, modified {TIME}, posting_date DATE, posting_time TIME,

@@ -1,6 +1,6 @@
 //! Floreant: tickets that are visible before they are paid, voids that come late, re-opened tickets.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE TICKET (ID INTEGER PRIMARY KEY, CREATE_DATE {TIME}, CLOSING_DATE {TIME}, PAID {BOOL}, SETTLED {BOOL},

@@ -30,29 +30,14 @@ fn every_profile_has_a_script_for_each_database_of_its_pos() {
 #[test]
 fn no_column_with_a_customers_data_is_read() {
     const PERSONAL: &[&str] = &[
-        "customer",
-        "cust_no",
-        "cust_nam",
-        "partner",
-        "phone",
-        "email",
-        "address",
-        "adrs",
-        "card",
-        "note",
-        "person",
-        "comment",
-        "signature",
-        "cashier",
-        "user",
-        "tax_id",
+        "customer", "cust_no", "cust_nam", "partner", "phone", "email", "address", "adrs", "card", "note", "person",
+        "comment", "signature", "cashier", "user", "tax_id",
     ];
     for profile in PROFILES {
         for table in profile.tables {
             for column in table.columns {
                 // The customer column of ERPNext's price list tells prices of everybody from those of one customer.
-                let told_apart =
-                    profile.name == "erpnext-pos" && table.name.contains("Item Price") && *column == "customer";
+                let told_apart = profile.name == "erpnext-pos" && table.name.contains("Item Price") && *column == "customer";
                 let found = PERSONAL.iter().find(|word| column.to_lowercase().contains(*word));
                 assert!(found.is_none() || told_apart, "{}: {}.{column}", profile.name, table.name);
             }
@@ -65,14 +50,20 @@ fn scripts_give_nothing_but_the_right_to_read() {
     for profile in PROFILES {
         for dialect in profile.dialects {
             let script = grants(profile.name, *dialect).unwrap();
-            let statements = script.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>();
-            for line in &statements {
-                let upper = line.to_uppercase();
-                for word in
-                    ["INSERT", "UPDATE", "DELETE", "ALL PRIVILEGES", "EXECUTE", "DB_OWNER", "SYSADMIN", "WITH GRANT"]
-                {
-                    assert!(!upper.contains(word), "{}: {line}", profile.name);
-                }
+            let code: Vec<&str> = script.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+            for statement in code.join(" ").split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+                const ALLOWED: &[&str] = &[
+                    "CREATE ROLE tillsync LOGIN NOINHERIT",
+                    "CREATE USER",
+                    "CREATE LOGIN tillsync",
+                    "ALTER ROLE tillsync SET",
+                    "GRANT USAGE ON SCHEMA",
+                    "GRANT SELECT",
+                    "USE [",
+                    "COMMIT",
+                ];
+                assert!(ALLOWED.iter().any(|start| statement.starts_with(start)), "{}: {statement}", profile.name);
+                assert!(!statement.contains("WITH GRANT"), "{}: {statement}", profile.name);
             }
         }
     }
@@ -122,12 +113,8 @@ CREATE USER 'tillsync'@'localhost' IDENTIFIED BY 'change-this-password' WITH MAX
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(
-            out,
-            "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';",
-            table.columns.join(", "),
-            table.name
-        );
+        let _ =
+            writeln!(out, "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';", table.columns.join(", "), table.name);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Odoo: orders sent again, refunds, rescue sessions, stock that moves at the end of the session.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE pos_config (id INTEGER PRIMARY KEY, name VARCHAR(64));

@@ -1,6 +1,6 @@
 //! The login of a grants script reads what its profile reads, and can do nothing else.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 const UNICENTA: &str = super::unicenta::SCHEMA;
 const FLOREANT: &str = super::floreant::SCHEMA;

@@ -1,6 +1,6 @@
 //! Dynamics RMS: numbers that are unique in one store only, binary fractions, reversed transactions.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 /// `{TRANSACTION}` is the reserved word in the quotes of the database.
 const SCHEMA: &str = "

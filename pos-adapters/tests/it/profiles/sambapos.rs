@@ -1,6 +1,6 @@
 //! SambaPOS: order lines that say what they do to stock, merged tickets, counts of a work period.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 const SCHEMA: &str = "
 CREATE TABLE Tickets (Id INTEGER PRIMARY KEY, Date {TIME}, LastUpdateTime {TIME}, IsClosed SMALLINT, TicketNumber VARCHAR(20),

@@ -61,17 +61,23 @@ impl Kind {
 
 /// Tells each story on each database that is there.
 macro_rules! on {
-    ($module:ident, $profile:literal, $schema:expr, [$($options:expr),*], [$($kind:ident),*], [$($story:ident),* $(,)?]) => {
+    ($module:ident, $profile:literal, $schema:ident, $options:expr, [$($kind:ident),*], [$($story:ident),* $(,)?]) => {
         mod $module {
-            use super::{Kind, Shop};
+            use crate::profiles::shop::{Kind, Shop};
+
+            fn tell(story: fn(&mut Shop)) {
+                let options: &[(&str, &[&str])] = &$options;
+                for kind in [$(Kind::$kind),*] {
+                    if let Some(mut shop) = Shop::open(kind, $profile, super::$schema, options) {
+                        story(&mut shop);
+                    }
+                }
+            }
+
             $(
                 #[test]
                 fn $story() {
-                    for kind in [$(Kind::$kind),*] {
-                        if let Some(mut shop) = Shop::open(kind, $profile, super::$schema, &[$($options),*]) {
-                            super::$story(&mut shop);
-                        }
-                    }
+                    tell(super::$story);
                 }
             )*
         }

@@ -1,6 +1,6 @@
 //! uniCenta and its family: the diary, the tickets, kits, deleted tickets.
 
-use super::shop::{Kind, Shop, on};
+use super::shop::{Shop, on};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE products (id VARCHAR(64) PRIMARY KEY, reference VARCHAR(64) NOT NULL, code VARCHAR(64) NOT NULL,
