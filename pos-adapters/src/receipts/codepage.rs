@@ -203,9 +203,6 @@ mod tests {
             assert_eq!(decode(bytes, escpos_page(number), 0), text, "page {number}");
         }
         assert_eq!(decode(b"\xc4\xb3\xd5", star_page(4), 0), "─│€");
-        for number in 0..=255 {
-            drop((escpos_page(number), star_page(number)));
-        }
     }
 
     #[test]

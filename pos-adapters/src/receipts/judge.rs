@@ -4,7 +4,7 @@
 //! read sales.
 
 use super::parse::Dialect;
-use super::tokens::{BEL, CAN, CR, ESC, FF, FS, GS, Grammar, HT, LF, Token, Tokenizer};
+use super::tokens::{BEL, CAN, CR, ESC, FF, FS, GS, Grammar, HT, LF, RS, Token, Tokenizer};
 
 /// Fewer bytes than this say nothing.
 pub const BYTES_MIN: usize = 32;
@@ -114,9 +114,10 @@ impl Tally {
         match token {
             Token::Text(text) => {
                 let ascii = text.iter().filter(|byte| matches!(byte, 0x20..=0x7e)).count();
-                // Box lines and letters of code pages come between readable ones, noise does not.
-                let high = text.len().saturating_sub(ascii);
-                let readable = if ascii.saturating_mul(2) >= high { text.len() } else { ascii };
+                // Letters of code pages stand between readable ones, and box lines repeat themselves; noise does neither.
+                let line = text.windows(2).filter(|pair| matches!(pair, [a, b] if a == b && *a >= 0x80)).count();
+                let known = ascii.saturating_add(line);
+                let readable = if known.saturating_mul(3) >= text.len() { text.len() } else { known };
                 self.text = self.text.saturating_add(u64::try_from(text.len()).unwrap_or_default());
                 self.readable = self.readable.saturating_add(u64::try_from(readable).unwrap_or_default());
             }
@@ -127,7 +128,7 @@ impl Tally {
                 more(&mut self.commands);
                 match command {
                     [ESC, b'c', b'0', ..] => more(&mut self.papers),
-                    [ESC, GS, ..] | [ESC, b'i', _, _] | [ESC, b'E' | b'F'] => more(&mut self.only_here),
+                    [ESC, GS | RS, ..] | [ESC, b'*', b'r', ..] | [ESC, b'i', _, _] | [ESC, b'E' | b'F'] => more(&mut self.only_here),
                     [GS, b'v' | b'Q' | b'8', ..] | [ESC, b'*' | b'k' | b'X' | b'K' | b'L', _, ..] | [b'b' | b'k', ..] => {
                         more(&mut self.pictures);
                     }

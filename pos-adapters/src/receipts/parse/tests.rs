@@ -38,7 +38,7 @@ fn a_cut_ends_a_receipt_and_the_drawer_is_heard() {
 
 #[test]
 fn codes_are_kept_with_the_row_above_them() {
-    let stream = b"A\n\x1dk\x04T0042\x00\x1dkI\x0a{BNo{C\x01\x02\x03\n\
+    let stream = b"A\n\x1dk\x04T0042\x00\x1dkI\x09{BNo{C\x01\x02\x03\n\
         \x1d(k\x04\x001A2\x00\x1d(k\x08\x001P0r;9.5\x1d(k\x03\x001Q0B\n\x1dV0";
     let receipt = only(Dialect::Escpos, stream);
     let expected = [("code39", "T0042", 1), ("code128", "No010203", 1), ("qr", "r;9.5", 2)];
@@ -106,7 +106,7 @@ fn glued_journal_lines_come_apart() {
     let rows = only(Dialect::Journal, stream);
     let ends: Vec<&str> = rows.rows.iter().map(|row| &row.text[22..]).collect();
     assert_eq!(ends, ["ST#1     DR#1 TRAN#7", "CSH: ANY", "L   GUM   1   0.99"]);
-    assert_eq!(rows.rows[1].at, 49);
+    assert_eq!(rows.rows[1].at, 56);
 }
 
 #[test]
