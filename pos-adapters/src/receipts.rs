@@ -13,6 +13,7 @@ pub mod receipt;
 mod row;
 mod screen;
 pub mod settings;
+pub(crate) mod text_trial;
 mod tokens;
 
 pub use judge::{Judgement, judge};
