@@ -3,6 +3,8 @@
 //! A parser reads `data` cut into pieces of `piece` bytes and tells what it found. Owns no rules: each function calls
 //! its family's parser the way that family's reader does.
 
+pub mod made_up;
+
 use crate::tables;
 
 /// What a parser found in its input.
@@ -22,6 +24,11 @@ pub type Trial = fn(data: &[u8], piece: usize) -> Tally;
 /// All parsers by name. Each family adds its own below its own comment.
 pub const TRIALS: &[(&str, Trial)] = &[
     // receipts: tokenizers
+    ("receipts-escpos", crate::receipts::text_trial::escpos),
+    ("receipts-star", crate::receipts::text_trial::star),
+    ("receipts-journal", crate::receipts::text_trial::journal),
+    ("receipts-plain", crate::receipts::text_trial::plain),
+    ("receipts-judge", crate::receipts::text_trial::judged),
     // receipts: templates
     // documents
     ("poslog", crate::documents::trial::poslog),
@@ -39,6 +46,9 @@ pub const TRIALS: &[(&str, Trial)] = &[
     ("pushed-shopify", pushed_shopify),
     ("pushed-square", pushed_square),
     // file
+    ("file-csv", crate::file::trial::csv),
+    ("file-json-lines", crate::file::trial::json_lines),
+    ("file-json-tickets", crate::file::trial::json_tickets),
 ];
 
 /// What a request may be at most, as configured at the most.

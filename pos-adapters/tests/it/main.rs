@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing step of a test should stop it")]
 
+mod captures;
 mod chunking;
 mod documents;
 mod export;
+mod hostile;
 mod journal;
 mod profiles;
+mod receipt_text;
 mod settings;
 mod support;
 mod tables;
