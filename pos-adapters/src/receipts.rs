@@ -2,5 +2,9 @@
 
 pub mod receipt;
 pub mod settings;
+// What printed tickets mean.
+pub mod reading;
+pub mod tickets;
 
+pub use reading::TicketSettings;
 pub use settings::ReceiptSettings;
