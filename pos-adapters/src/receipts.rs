@@ -1,7 +1,20 @@
 //! The receipt printer's line: captured bytes, receipts, and what they say was sold.
+//!
+//! ```text
+//! bytes -> tokens (escpos | star) -> [journal] -> screen -> row -> Receipt
+//!       -> template (patterns) -> tickets (provisional lines, control sums, names) -> transactions
+//! ```
 
+mod codepage;
+mod codes;
+pub mod journal;
+pub mod judge;
+pub mod parse;
 pub mod receipt;
+mod row;
+mod screen;
 pub mod settings;
+mod tokens;
 // What printed tickets mean.
 mod figures;
 pub mod names;
@@ -11,5 +24,7 @@ mod scrub;
 pub mod template;
 pub mod tickets;
 
+pub use judge::{Judgement, judge};
+pub use parse::{Dialect, Parser};
 pub use reading::TicketSettings;
 pub use settings::ReceiptSettings;
