@@ -7,6 +7,7 @@ mod chunking;
 mod export;
 mod journal;
 mod receipt_text;
+mod receipt_tickets;
 mod settings;
 mod support;
 mod text;
