@@ -223,6 +223,7 @@ struct State {
     draft: Draft,
     /// Number and ticket, oldest first.
     suspended: VecDeque<(Option<String>, Draft)>,
+    last_register: String,
     memory: Memory,
     counters: TicketCounters,
 }
@@ -378,8 +379,20 @@ impl TicketReader {
         draft
     }
 
-    fn register(&self, draft: &Draft) -> String {
-        draft.register.clone().unwrap_or_else(|| self.plan.register.clone())
+    /// The till of a ticket. In a journal a suspended ticket has no end that would name it: it is the till of the
+    /// ticket before.
+    fn register(&mut self, draft: &Draft) -> String {
+        if let Some(register) = &draft.register {
+            self.state.last_register.clone_from(register);
+            return register.clone();
+        }
+        let in_journal = self.plan.compiled.ticket().ends == TicketEnd::Marker;
+        let known = if in_journal && !self.state.last_register.is_empty() {
+            &self.state.last_register
+        } else {
+            &self.plan.register
+        };
+        known.clone()
     }
 
     /// A ticket has ended.

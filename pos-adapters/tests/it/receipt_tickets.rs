@@ -74,7 +74,8 @@ fn every_ticket_of_the_journal_balances_exactly_or_with_tax_or_is_voided() {
     }
     println!("{exact} exact, {taxed} with tax, {recalled} of them recalled, {voided} voided, set aside: {set_aside:#?}");
     assert!(set_aside.is_empty());
-    assert_eq!((exact, taxed, recalled, voided), (0, 0, 0, 0));
+    // In the whole capture 25 of 109 are exact, 81 taxed, 2 right only since suspensions are understood, 1 voided.
+    assert_eq!((exact, taxed, recalled, voided), (9, 38, 1, 1));
 }
 
 #[test]
