@@ -17,6 +17,7 @@ pub mod settings;
 mod tokens;
 // What printed tickets mean.
 mod figures;
+pub mod learn;
 pub mod names;
 mod pattern;
 pub mod reading;

@@ -24,6 +24,7 @@ use crate::file::SettingFault;
 use crate::{QUARANTINE_BYTES_MAX, Quarantined};
 
 mod draft;
+pub(super) mod dry;
 mod ladder;
 mod lines;
 mod numbers;

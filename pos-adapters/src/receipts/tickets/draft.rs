@@ -70,6 +70,9 @@ pub(super) struct Draft {
     /// Rows that no pattern explains.
     #[serde(default)]
     pub(super) unexplained: usize,
+    /// What the last row meant.
+    #[serde(skip)]
+    pub(super) last_kind: Option<RowKind>,
 }
 
 /// What a row left for the next one.
@@ -197,7 +200,8 @@ impl Draft {
             return Step::Goes;
         }
         let meaning = compiled.meaning(row, &|meaning| self.fits(meaning, compiled));
-        self.keep(text, meaning.as_ref().map(|meaning| meaning.kind));
+        self.last_kind = meaning.as_ref().map(|meaning| meaning.kind);
+        self.keep(text, self.last_kind);
         let Some(meaning) = meaning else {
             self.pending.name = None;
             self.unexplained = self.unexplained.saturating_add(1);
@@ -214,7 +218,9 @@ impl Draft {
 
     fn keep(&mut self, text: &str, kind: Option<RowKind>) {
         self.row_count = self.row_count.saturating_add(1);
-        let kept = scrub::row(text, kind);
+        // Above the first line a lone text is as likely a person's name as an article's.
+        let known = kind.filter(|kind| *kind != RowKind::Name || !self.lines.is_empty());
+        let kept = scrub::row(text, known);
         if self.rows.len() < ROWS_MAX && self.kept_bytes.saturating_add(kept.len()) < KEPT_BYTES_MAX {
             self.kept_bytes = self.kept_bytes.saturating_add(kept.len()).saturating_add(1);
             self.rows.push(kept);
