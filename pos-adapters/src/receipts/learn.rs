@@ -63,6 +63,9 @@ pub struct Score {
     pub believed: u64,
     /// Tickets and reports that move nothing by a rule.
     pub beside: u64,
+    /// Parts of lines that were told apart: article numbers, prices, pieces, clean names. Sums hold without a quantity
+    /// too; between two templates that believe the same tickets, the one that tells more apart is right.
+    pub told: u64,
     /// Rows with print on them.
     pub rows: u64,
     /// Rows that a pattern explains.
@@ -135,6 +138,7 @@ pub fn score(template: &Template, receipts: &[Receipt]) -> Result<Score, String>
     }
     score.beside = reader.counters().ignored;
     score.tickets = score.set_aside.values().fold(score.believed, |sum, count| sum.saturating_add(*count));
+    score.told = run.told;
     score.rows = count(run.rows.len());
     score.explained = explained(&run.rows);
     score.unexplained = unexplained(&run.rows);
@@ -217,9 +221,9 @@ pub fn learn(receipts: &[Receipt], name: &str) -> Result<Proposal, String> {
     });
     match (best, made) {
         (Some((known, top)), Some((template, score, notes))) => {
-            let clearly = score.believed > top.believed
-                || (score.believed == top.believed
-                    && score.explained_percent() >= top.explained_percent().saturating_add(BETTER_PERCENT));
+            let explains = score.explained_percent() >= top.explained_percent().saturating_add(BETTER_PERCENT);
+            let clearly = (score.believed, score.told) > (top.believed, top.told)
+                || ((score.believed, score.told) == (top.believed, top.told) && explains);
             if clearly {
                 Ok(Proposal { template, built_in: None, score, notes })
             } else {
@@ -234,8 +238,8 @@ pub fn learn(receipts: &[Receipt], name: &str) -> Result<Proposal, String> {
     }
 }
 
-fn rank(score: &Score) -> (u64, u64) {
-    (score.believed, score.explained)
+fn rank(score: &Score) -> (u64, u64, u64) {
+    (score.believed, score.told, score.explained)
 }
 
 /// Receipts prepared for the search.

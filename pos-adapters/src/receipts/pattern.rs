@@ -438,7 +438,7 @@ impl Reading<'_> {
             Field::Register => down(run(&|c| c.is_alphanumeric() || c == '-')),
             Field::Unit => down(run(&|c| c.is_alphabetic()).min(4)),
             Field::Flag => down(run(&|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '*' | '#' | '+')).min(3)),
-            Field::Fill => down(run(&|c| matches!(c, '.' | '-' | '_' | '=' | '*' | '·' | '…'))),
+            Field::Fill => down(run(&is_fill)),
             Field::Quantity => number(NumberKind::Quantity),
             Field::Weight => number(NumberKind::Weight),
             Field::Price => number(NumberKind::Price),
@@ -451,6 +451,11 @@ impl Reading<'_> {
             Field::Time => take_time(self.row, at).map(|(length, _)| vec![length]).unwrap_or_default(),
         }
     }
+}
+
+/// Dots, dashes, stars and the lines of boxes.
+fn is_fill(c: char) -> bool {
+    matches!(c, '.' | '-' | '_' | '=' | '*' | '#' | '~' | '+' | '|' | '·' | '…' | '\u{2013}' | '\u{2014}' | '\u{2500}'..='\u{259f}')
 }
 
 fn store(into: &mut Captures, field: Field, row: &[char], from: usize, to: usize, writing: Writing<'_>) {

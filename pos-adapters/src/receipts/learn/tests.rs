@@ -14,7 +14,14 @@ fn templates_learned_from_eight_receipts_read_sixty_others() {
     for family in FAMILIES {
         let (all, truth) = family.receipts(LEARNED + HELD_OUT);
         let (taught, held) = all.split_at(LEARNED);
-        let proposal = learn(taught, "made-up").unwrap_or_else(|error| panic!("{}: {error}", family.name));
+        let proposal = match learn(taught, "made-up") {
+            Ok(proposal) => proposal,
+            Err(error) => {
+                println!("| {} | {LEARNED} | {HELD_OUT} | refused | 0 | – |", family.name);
+                assert_eq!(family.least, 0, "{}: {error}", family.name);
+                continue;
+            }
+        };
         let score = score(&proposal.template, held).unwrap();
         let wrong = wrong(&proposal.template, held, &truth[LEARNED..]);
         println!(
@@ -27,6 +34,25 @@ fn templates_learned_from_eight_receipts_read_sixty_others() {
         assert!(score.believed_percent() >= family.least, "{}: {score:#?}\n{}", family.name, proposal.template.to_toml());
         assert_eq!(learn(taught, "made-up"), Ok(proposal), "the same receipts give the same proposal");
     }
+}
+
+#[test]
+fn a_journal_without_cuts_is_told_apart_by_its_numbers() {
+    let lines = |from: usize, count: usize| {
+        let mut writer = Writer(11);
+        let tickets: Vec<Ticket> = (0..from + count).map(|n| writer.ticket(n)).collect();
+        let rows = tickets[from..].iter().flat_map(journal_rows).map(|text| row(&text)).collect();
+        Receipt { rows, ..Receipt::default() }
+    };
+    let proposal = learn(&[lines(0, LEARNED)], "made-up").unwrap();
+    let score = score(&proposal.template, &[lines(LEARNED, HELD_OUT)]).unwrap();
+    println!(
+        "| journal, date and time before each row | {LEARNED} | {HELD_OUT} | {} % | 0 | {} % |",
+        score.believed_percent(),
+        score.explained_percent()
+    );
+    assert_eq!(proposal.template.ticket.ends, TicketEnd::Marker);
+    assert_eq!((score.believed, score.tickets), (60, 60), "{score:#?}\n{}", proposal.template.to_toml());
 }
 
 #[test]
@@ -85,13 +111,15 @@ struct Family {
     key: fn(&Line) -> String,
 }
 
-const FAMILIES: [Family; 6] = [
+const FAMILIES: [Family; 8] = [
     Family { name: "columns, decimal comma, tax letters, storno", least: 100, write: columns, key: by_name },
     Family { name: "two rows, tax added, card fragments", least: 100, write: two_rows, key: by_name },
     Family { name: "quantity × name, currency sign", least: 100, write: quantity_first, key: by_name },
     Family { name: "article number, quantity, price, amount", least: 100, write: article_numbers, key: by_sku },
     Family { name: "quantity above the line, balance, item count", least: 100, write: quantity_above, key: by_name },
-    Family { name: "price xquantity, reprints, no sales", least: 100, write: price_times, key: by_name },
+    Family { name: "price xquantity, no sales between", least: 100, write: price_times, key: by_name },
+    Family { name: "name, below it quantity × price; trailing minus", least: 100, write: trailing_minus, key: by_name },
+    Family { name: "words and signs that no list knows", least: 0, write: foreign_words, key: by_name },
 ];
 
 fn by_name(line: &Line) -> String {
@@ -321,4 +349,54 @@ fn price_times(writer: &mut Writer, ticket: &Ticket) -> Vec<String> {
     rows.push(format!("Total.{:>20}", amount(ticket.sum())));
     rows.push(format!("Tendered:{:>17}", amount(ticket.sum())));
     rows
+}
+
+fn trailing_minus(writer: &mut Writer, ticket: &Ticket) -> Vec<String> {
+    let amount = |cents: i64| {
+        if cents < 0 { format!("{}-", money(-cents, ',')) } else { money(cents, ',') }
+    };
+    let mut rows = vec!["VOORBEELDWINKEL".to_owned(), "Voorbeeldstraat 1".to_owned()];
+    rows.push(format!("Bonnr: {}  Kassa: 3  {:02}-03-2026 09:{:02}", ticket.number, ticket.day, ticket.minute));
+    for line in &ticket.lines {
+        if line.units == 1 {
+            rows.push(format!("{:<24}{:>10}", line.name, amount(line.price)));
+        } else {
+            rows.push(line.name.to_owned());
+            rows.push(format!("   {} X {:>8}{:>12}", line.units, amount(line.price), amount(line.units * line.price)));
+        }
+    }
+    let off = i64::try_from(writer.below(3)).unwrap() * 25;
+    if off > 0 {
+        rows.push(format!("KORTING{:>27}", amount(-off)));
+    }
+    rows.push(format!("STATIEGELD{:>24}", amount(15)));
+    rows.push(format!("TOTAAL{:>28}", amount(ticket.sum() - off + 15)));
+    rows.push(format!("PIN{:>31}", amount(ticket.sum() - off + 15)));
+    rows.push(format!("Artikelen: {}", ticket.pieces()));
+    rows
+}
+
+fn foreign_words(_: &mut Writer, ticket: &Ticket) -> Vec<String> {
+    let amount = |cents| money(cents, ',');
+    let mut rows = vec!["SKLEP PRZYKLADOWY".to_owned(), format!("nr wydr. {}", ticket.number)];
+    rows.push(format!("2026-03-{:02} 10:{:02}", ticket.day, ticket.minute));
+    for line in &ticket.lines {
+        rows.push(format!("{:<18} {} *{}= {}A", line.name, line.units, amount(line.price), amount(line.units * line.price)));
+    }
+    rows.push(format!("DO ZAPLATY PLN {:>12}", amount(ticket.sum())));
+    rows.push(format!("GOTOWKA PLN {:>15}", amount(ticket.sum())));
+    rows
+}
+
+fn journal_rows(ticket: &Ticket) -> Vec<String> {
+    let amount = |cents| money(cents, '.');
+    let mut rows: Vec<String> = ticket
+        .lines
+        .iter()
+        .map(|line| format!("{:<20}{:>4}{:>10}", line.name, line.units, amount(line.units * line.price)))
+        .collect();
+    rows.push(format!("TOTAL{:>29}", amount(ticket.sum())));
+    rows.push(format!("CASH{:>30}", amount(ticket.sum())));
+    rows.push(format!("REG 4 TRANS {}", 5_000 + ticket.number));
+    rows.iter().map(|row| format!("2026-03-{:02} 10:{:02}:00 R4 {row}", ticket.day, ticket.minute)).collect()
 }
