@@ -2,5 +2,6 @@
 
 pub mod receipt;
 pub mod settings;
+pub mod store;
 
 pub use settings::ReceiptSettings;
