@@ -85,6 +85,8 @@ pub enum Event {
     Damage(String),
     /// A connection, job or file ended here.
     End,
+    /// The port or printer went away here, and whatever was sent until it came back.
+    Away,
 }
 
 /// An event and when it was seen.
@@ -103,6 +105,7 @@ impl Event {
             Self::Answer(_) => 2,
             Self::Damage(_) => 3,
             Self::End => 4,
+            Self::Away => 5,
         }
     }
 
@@ -110,7 +113,7 @@ impl Event {
         match self {
             Self::Data(bytes) | Self::Answer(bytes) => bytes.as_slice(),
             Self::Damage(text) => text.as_bytes(),
-            Self::End => &[],
+            Self::End | Self::Away => &[],
         }
     }
 
@@ -120,6 +123,7 @@ impl Event {
             2 => Some(Self::Answer(payload.to_vec())),
             3 => Some(Self::Damage(String::from_utf8_lossy(payload).into_owned())),
             4 => Some(Self::End),
+            5 => Some(Self::Away),
             _ => None,
         }
     }

@@ -321,7 +321,7 @@ fn pieces(arrival: &Arrival) -> Vec<Arrival> {
             let text = text.chars().take(PAYLOAD_BYTES_MAX / 4).collect();
             vec![Arrival { at: arrival.at, event: Event::Damage(text) }]
         }
-        Event::Data(_) | Event::Answer(_) | Event::Damage(_) | Event::End => vec![arrival.clone()],
+        Event::Data(_) | Event::Answer(_) | Event::Damage(_) | Event::End | Event::Away => vec![arrival.clone()],
     }
 }
 
