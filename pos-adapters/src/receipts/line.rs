@@ -187,8 +187,10 @@ impl Recorder {
             match self.events.recv_timeout(wait) {
                 Ok(first) => {
                     let batch = self.batch(first);
-                    self.record(batch);
-                    waker.wake();
+                    // While nothing can be stored or understood there is nothing to look at.
+                    if self.record(batch) && self.health.lock().garbled.is_none() {
+                        waker.wake();
+                    }
                     let since = *dirty_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= SYNC_AT_LATEST {
                         self.sync();
@@ -222,14 +224,18 @@ impl Recorder {
         batch
     }
 
-    fn record(&mut self, mut batch: Vec<Arrival>) {
+    /// Stores a batch; `false` if it could not, or not all of it.
+    fn record(&mut self, mut batch: Vec<Arrival>) -> bool {
         let overflow = self.overflow.swap(0, Ordering::Relaxed);
         self.lose(overflow);
         if self.writer.is_none() && self.tried_at.is_none_or(|at| at.elapsed() >= STORE_AGAIN) {
             self.open();
         }
         let bytes = batch.iter().map(|arrival| stream_bytes(&arrival.event)).fold(0, u64::saturating_add);
-        let Some(writer) = &mut self.writer else { return self.lose(bytes) };
+        let Some(writer) = &mut self.writer else {
+            self.lose(bytes);
+            return false;
+        };
         if self.lost > 0 {
             let text = format!("{} bytes went to the printer and could not be stored", self.lost);
             batch.insert(0, Arrival { at: now(), event: Event::Damage(text) });
@@ -240,11 +246,13 @@ impl Recorder {
             Ok(()) => {
                 self.lost = 0;
                 self.health.store(None);
+                true
             }
             Err(error) => {
                 let stored = writer.end().saturating_sub(before);
                 self.lose(bytes.saturating_sub(stored));
                 self.health.store(Some((self.folder.clone(), error.to_string())));
+                false
             }
         }
     }

@@ -228,6 +228,19 @@ fn segment_path(folder: &Path, sequence: u64) -> PathBuf {
     folder.join(format!("line-{sequence:010}.raw"))
 }
 
+/// All events of one segment, as a file of its own: a part of a capture that somebody sent.
+#[must_use]
+pub fn events_of(segment: &[u8]) -> Vec<Arrival> {
+    let Some(header) = Header::parse(segment) else { return Vec::new() };
+    let mut rest = segment.get(HEADER_BYTES..).unwrap_or_default();
+    let mut events = Vec::new();
+    while let Some(found) = take_record(rest, header.sequence) {
+        events.push(found.arrival);
+        rest = rest.get(found.bytes..).unwrap_or_default();
+    }
+    events
+}
+
 /// Whether a file begins as a segment does, and is a capture rather than a spool file.
 #[must_use]
 pub fn is_segment(beginning: &[u8]) -> bool {
