@@ -1,7 +1,8 @@
 //! The receipt printer's line: captured bytes, receipts, and what they say was sold.
 //!
 //! ```text
-//! bytes -> tokens (escpos | star) -> [journal] -> screen -> row -> Receipt -> templates
+//! bytes -> tokens (escpos | star) -> [journal] -> screen -> row -> Receipt
+//!       -> template (patterns) -> tickets (provisional lines, control sums, names) -> transactions
 //! ```
 
 mod codepage;
@@ -19,7 +20,16 @@ pub mod settings;
 pub mod store;
 pub mod tcp;
 mod tokens;
+// What printed tickets mean.
+mod figures;
+pub mod names;
+mod pattern;
+pub mod reading;
+mod scrub;
+pub mod template;
+pub mod tickets;
 
 pub use judge::{Judgement, judge};
 pub use parse::{Dialect, Parser};
+pub use reading::TicketSettings;
 pub use settings::ReceiptSettings;
