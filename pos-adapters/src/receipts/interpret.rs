@@ -124,7 +124,7 @@ impl Interpreter {
                 match event {
                     TicketEvent::Transaction { transaction, .. } => chunk.transactions.push(*transaction),
                     TicketEvent::Quarantined(quarantined) => chunk.quarantined.push(quarantined),
-                    TicketEvent::Ignored { rule, records } => count(&mut chunk.ignored, rule, records),
+                    TicketEvent::Ignored { rule, records } => count(&mut chunk.ignored, &rule, records),
                 }
             }
         }

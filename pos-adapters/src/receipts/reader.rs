@@ -19,7 +19,7 @@ use super::line::{self, Condition, Health, Stop};
 use super::listen::RateEar;
 use super::plan::{Input, Plan};
 use super::serial::{self, Shared};
-use super::store::{self, Event, Reader};
+use super::store::{Event, Reader};
 use crate::{Chunk, CursorUpdate, Poll, PosSource, Quarantined, SourceError, StoredSignal, Waker};
 
 /// Most transactions and unreadable records in one chunk, roughly.

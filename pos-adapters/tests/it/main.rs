@@ -6,8 +6,12 @@ mod captures;
 mod chunking;
 mod export;
 mod journal;
+#[cfg(unix)]
+mod printer_line;
 mod receipt_text;
 mod settings;
 mod support;
+#[cfg(unix)]
+mod terminals;
 mod text;
 mod tickets;
