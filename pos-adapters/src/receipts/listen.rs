@@ -15,7 +15,9 @@ use super::serial::Ear;
 pub const RATES: [u32; 8] = [9600, 19_200, 38_400, 115_200, 57_600, 4800, 2400, 1200];
 /// Bytes after which what was heard is judged.
 const JUDGED_BYTES: usize = 192;
-/// Bytes that `tillsync ports` judges at most.
+/// Bytes of noise after which a line with a fixed rate is called wrong, where the system marks no errors.
+const CERTAIN_BYTES: usize = 1024;
+/// Bytes that are judged at most.
 const SAMPLE_BYTES_MAX: usize = 16 * 1024;
 /// Share of bytes with framing errors from which the rate is certainly wrong: one in this many.
 const DAMAGED_SHARE: usize = 4;
@@ -38,40 +40,66 @@ impl RateEar {
         Self { framing, tries, sample: Vec::new(), damaged: 0, settled: false }
     }
 
+    /// Errors on the wire are certain at any time. The bytes themselves are judged only until they could be read once:
+    /// the middle of a picture looks like noise.
     fn judge(&mut self, port: &mut dyn Port, health: &Health) {
-        let verdict = verdict(&self.sample, self.damaged);
-        self.sample.clear();
-        self.damaged = 0;
-        match verdict {
-            Verdict::Fine if !self.settled => {
+        let is_damaged = is_mostly_damaged(self.sample.len(), self.damaged);
+        if is_damaged {
+            self.clear();
+            self.settled = false;
+            return if self.tries { self.next_rate(port, health) } else { self.tell_noise(health) };
+        }
+        if self.settled {
+            return self.clear();
+        }
+        match judge::judge(&self.sample).looks {
+            Looks::Readable | Looks::Pictures => {
+                self.clear();
                 self.settled = true;
                 health.garbled(None);
                 if self.tries {
                     tracing::info!(framing = %self.framing, "The line can be read; set `baud` and `framing` to it so that nothing is missed after a restart");
                 }
             }
-            Verdict::Fine | Verdict::Unclear => {}
-            Verdict::Parity { even } if self.tries && self.framing.data_bits == 8 => {
+            Looks::SevenBits { even } if self.tries && self.framing.data_bits == 8 => {
+                self.clear();
                 let parity = if even { Parity::Even } else { Parity::Odd };
                 self.change(Framing { data_bits: 7, parity, ..self.framing }, port, health);
             }
-            Verdict::Noise if self.tries && !self.settled => {
-                let at = RATES.iter().position(|rate| *rate == self.framing.baud).unwrap_or(0);
-                let next = RATES.get(at.saturating_add(1)).copied().unwrap_or(RATES[0]);
-                self.change(Framing::plain(next), port, health);
-            }
-            Verdict::Parity { even } => {
+            Looks::SevenBits { even } => {
                 let set = if even { "7E1" } else { "7O1" };
                 health.garbled(Some(format!("what arrives at {} has a parity bit: set `framing = \"{set}\"`", self.framing)));
+                self.clear();
             }
-            Verdict::Noise => {
-                self.settled = false;
-                health.garbled(Some(format!(
-                    "what arrives at {} is noise, so the till probably sends at another rate; `tillsync ports --listen` finds it",
-                    self.framing
-                )));
+            Looks::WrongSpeed if self.tries => {
+                self.clear();
+                self.next_rate(port, health);
             }
+            Looks::WrongSpeed if self.sample.len() >= CERTAIN_BYTES => {
+                self.clear();
+                self.tell_noise(health);
+            }
+            Looks::WrongSpeed | Looks::TooLittle if self.sample.len() >= SAMPLE_BYTES_MAX => self.clear(),
+            Looks::WrongSpeed | Looks::TooLittle => {}
         }
+    }
+
+    fn clear(&mut self) {
+        self.sample.clear();
+        self.damaged = 0;
+    }
+
+    fn tell_noise(&self, health: &Health) {
+        health.garbled(Some(format!(
+            "what arrives at {} is noise, so the till probably sends at another rate; `tillsync ports --listen` finds it",
+            self.framing
+        )));
+    }
+
+    fn next_rate(&mut self, port: &mut dyn Port, health: &Health) {
+        let at = RATES.iter().position(|rate| *rate == self.framing.baud).unwrap_or(0);
+        let next = RATES.get(at.saturating_add(1)).copied().unwrap_or(RATES[0]);
+        self.change(Framing::plain(next), port, health);
     }
 
     fn change(&mut self, framing: Framing, port: &mut dyn Port, health: &Health) {
@@ -85,8 +113,7 @@ impl RateEar {
 
 impl Ear for RateEar {
     fn opened(&mut self, port: &mut dyn Port) {
-        self.sample.clear();
-        self.damaged = 0;
+        self.clear();
         if self.tries
             && let Err(error) = port.tune(self.framing)
         {
@@ -103,23 +130,8 @@ impl Ear for RateEar {
     }
 }
 
-enum Verdict {
-    Fine,
-    Noise,
-    Parity { even: bool },
-    Unclear,
-}
-
-fn verdict(sample: &[u8], damaged: usize) -> Verdict {
-    if damaged > 0 && damaged.saturating_mul(DAMAGED_SHARE) >= sample.len() {
-        return Verdict::Noise;
-    }
-    match judge::judge(sample).looks {
-        Looks::Readable | Looks::Pictures => Verdict::Fine,
-        Looks::WrongSpeed => Verdict::Noise,
-        Looks::SevenBits { even } => Verdict::Parity { even },
-        Looks::TooLittle => Verdict::Unclear,
-    }
+fn is_mostly_damaged(bytes: usize, damaged: usize) -> bool {
+    damaged > 0 && damaged.saturating_mul(DAMAGED_SHARE) >= bytes
 }
 
 /// A serial port of this machine.
@@ -211,7 +223,7 @@ impl HeardSound {
     }
 
     fn is_damaged(&self) -> bool {
-        self.damaged > 0 && self.damaged.saturating_mul(DAMAGED_SHARE) >= self.bytes
+        is_mostly_damaged(self.bytes, self.damaged)
     }
 }
 

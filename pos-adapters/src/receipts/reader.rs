@@ -4,6 +4,7 @@
 //! `preview`) what was captured so far is read, and neither port nor printer is touched.
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,8 @@ const CHUNK_RECORDS: usize = 500;
 const CHUNK_BYTES: u64 = 256 * 1024;
 /// Longest time between two looks at a line whose threads wake us.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// A line that failed is begun anew after this long.
+const LINE_AGAIN: Duration = Duration::from_millis(100);
 /// The item under which a line's cursor is stored.
 const LINE: &str = "line";
 
@@ -176,17 +179,8 @@ impl LineReader {
         let shared = Shared { tap, health: Arc::clone(&self.health), stop: Arc::clone(&self.stop) };
         let waker = waker.clone();
         self.spawn("line-store", move || recorder.run(&waker));
-        match self.plan.input.clone() {
-            Input::Listen { opener, tries_rates } => self.spawn("line", move || {
-                let mut ear = RateEar::new(opener.framing, tries_rates);
-                serial::listen(&opener, &mut ear, &shared);
-            }),
-            Input::PassThrough { pos, printer, flow } => {
-                self.spawn("line", move || serial::pass_through(&pos, &printer, flow, &shared));
-            }
-            Input::Tcp(proxy) => self.spawn("line", move || proxy.run(&shared)),
-            Input::Files(_) => {}
-        }
+        let input = self.plan.input.clone();
+        self.spawn("line", move || run_line(&input, &shared));
     }
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) {
@@ -300,6 +294,24 @@ impl LineReader {
 
     fn own_file(&self, cause: io::Error) -> SourceError {
         SourceError::OwnFile { source_name: self.plan.name.clone(), path: self.folder.clone(), cause }
+    }
+}
+
+/// Keeps the line going whatever happens in it: a till that prints through us must go on printing.
+fn run_line(input: &Input, shared: &Shared) {
+    let once = || match input {
+        Input::Listen { opener, tries_rates } => {
+            serial::listen(opener, &mut RateEar::new(opener.framing, *tries_rates), shared);
+        }
+        Input::PassThrough { pos, printer, flow } => serial::pass_through(pos, printer, *flow, shared),
+        Input::Tcp(proxy) => proxy.run(shared),
+        Input::Files(_) => {}
+    };
+    while std::panic::catch_unwind(AssertUnwindSafe(once)).is_err() {
+        tracing::error!("A printer's line failed in a way that it should not; it is begun anew");
+        if shared.stop.wait(LINE_AGAIN) {
+            return;
+        }
     }
 }
 

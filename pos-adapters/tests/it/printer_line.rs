@@ -356,6 +356,35 @@ fn a_probe_says_what_a_port_is_like_and_touches_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+/// Printed when asked for: `cargo test … -- --ignored --nocapture`, best with an optimised `pos-adapters`.
+#[test]
+#[ignore = "measures"]
+fn the_store_is_much_faster_than_any_line() {
+    use pos_adapters::receipts::store::{Arrival, Event, Limits, Reader, Writer};
+    const PIECE: usize = 1024;
+    const PIECES: usize = 96 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(folder.path(), Limits::default(), Timestamp(1)).unwrap();
+    let arrival = Arrival { at: Timestamp(2), event: Event::Data(noise(PIECE, 7)) };
+    let started = Instant::now();
+    for _ in 0..PIECES {
+        writer.append(std::slice::from_ref(&arrival), Timestamp(3)).unwrap();
+    }
+    writer.sync().unwrap();
+    let wrote = started.elapsed();
+    let mut reader = Reader::open(folder.path(), None).unwrap();
+    let started = Instant::now();
+    let mut read = 0;
+    while let Some(arrival) = reader.next_event().unwrap() {
+        if let Event::Data(bytes) = arrival.event {
+            read += bytes.len();
+        }
+    }
+    assert_eq!(read, PIECE * PIECES);
+    let rate = |took: Duration| u128::try_from(read).unwrap() / took.as_micros();
+    println!("store: {} MB/s in, {} MB/s out", rate(wrote), rate(started.elapsed()));
+}
+
 /// A running source, and a ledger in small.
 struct Bench {
     source: Box<dyn PosSource>,

@@ -10,6 +10,8 @@ use super::{Arrival, Event, HEADER_BYTES, Header, Limits, PAYLOAD_BYTES_MAX, REC
 
 /// Most spares, whatever the reserve says.
 const SPARES_MAX: u64 = 64;
+/// A segment takes bytes for this part of the time that they are kept.
+const AGED_PART: u32 = 8;
 /// Zeros are written in pieces of this many bytes.
 const ZEROS: usize = 64 * 1024;
 
@@ -98,7 +100,7 @@ impl Writer {
         let mut stream = 0_u64;
         for arrival in arrivals.iter().flat_map(pieces) {
             let needed = RECORD_BYTES.saturating_add(arrival.event.payload().len());
-            if !self.fits(batch.len().saturating_add(needed)) {
+            if !self.fits(batch.len().saturating_add(needed)) || self.is_aged(now) {
                 self.write(&mut batch, &mut stream)?;
                 self.next_segment(now)?;
             }
@@ -126,6 +128,13 @@ impl Writer {
     fn fits(&self, bytes: usize) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.open.as_ref().is_some_and(|open| open.offset.saturating_add(bytes) <= self.limits.segment_bytes)
+    }
+
+    /// A quiet line also begins new segments, so that its oldest can go about when it should.
+    fn is_aged(&self, now: Timestamp) -> bool {
+        let is_used = self.open.as_ref().is_some_and(|open| open.offset > offset(HEADER_BYTES));
+        let made_at = self.segments.last().map_or(now.0, |last| last.made_at);
+        is_used && now.since(Timestamp(made_at)) > self.limits.keep / AGED_PART
     }
 
     fn write(&mut self, batch: &mut Vec<u8>, stream: &mut u64) -> io::Result<()> {
