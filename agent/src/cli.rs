@@ -179,7 +179,10 @@ impl Command {
     /// Does it work without a configuration?
     #[must_use]
     pub const fn needs_config(&self) -> bool {
-        !matches!(self, Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. } | Self::Ports(_))
+        !matches!(
+            self,
+            Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. } | Self::Ports(_)
+        )
     }
 }
 

@@ -172,8 +172,7 @@ pub fn recorder(folder: &Path, limits: Limits, parsed: Arc<AtomicU64>, health: A
     let overflow = Arc::new(AtomicU64::new(0));
     let tap = Tap { events: sender, overflow: Arc::clone(&overflow) };
     let folder = folder.to_path_buf();
-    let recorder =
-        Recorder { folder, limits, events, overflow, parsed, health, writer: None, tried_at: None, lost: 0 };
+    let recorder = Recorder { folder, limits, events, overflow, parsed, health, writer: None, tried_at: None, lost: 0 };
     (tap, recorder)
 }
 

@@ -68,7 +68,10 @@ impl RateEar {
             }
             Looks::SevenBits { even } => {
                 let set = if even { "7E1" } else { "7O1" };
-                health.garbled(Some(format!("what arrives at {} has a parity bit: set `framing = \"{set}\"`", self.framing)));
+                health.garbled(Some(format!(
+                    "what arrives at {} has a parity bit: set `framing = \"{set}\"`",
+                    self.framing
+                )));
                 self.clear();
             }
             Looks::WrongSpeed if self.tries => {
@@ -123,7 +126,8 @@ impl Ear for RateEar {
 
     fn heard(&mut self, bytes: &[u8], heard: Heard, port: &mut dyn Port, health: &Health) {
         self.sample.extend_from_slice(bytes);
-        self.damaged = self.damaged.saturating_add(usize::try_from(heard.damaged.saturating_add(heard.breaks)).unwrap_or(0));
+        self.damaged =
+            self.damaged.saturating_add(usize::try_from(heard.damaged.saturating_add(heard.breaks)).unwrap_or(0));
         if self.sample.len() >= JUDGED_BYTES || self.damaged >= JUDGED_BYTES / DAMAGED_SHARE {
             self.judge(port, health);
         }
@@ -175,7 +179,8 @@ pub fn ports() -> io::Result<Vec<FoundPort>> {
 fn describe(kind: &serialport::SerialPortType) -> (String, Option<String>, Option<String>) {
     match kind {
         serialport::SerialPortType::UsbPort(usb) => {
-            let words: Vec<&str> = [usb.manufacturer.as_deref(), usb.product.as_deref()].into_iter().flatten().collect();
+            let words: Vec<&str> =
+                [usb.manufacturer.as_deref(), usb.product.as_deref()].into_iter().flatten().collect();
             let words = if words.is_empty() { "USB adapter".to_owned() } else { words.join(" ") };
             (words, Some(format!("{:04x}:{:04x}", usb.vid, usb.pid)), usb.serial_number.clone())
         }
@@ -248,7 +253,9 @@ impl fmt::Display for HeardSound {
                 let set = if even { "7E1" } else { "7O1" };
                 write!(f, "text with a parity bit at {framing}: set `framing = \"{set}\"`")
             }
-            Looks::TooLittle => write!(f, "{bytes} bytes at {framing}, too few to tell: let the till print a whole ticket"),
+            Looks::TooLittle => {
+                write!(f, "{bytes} bytes at {framing}, too few to tell: let the till print a whole ticket")
+            }
         }
     }
 }

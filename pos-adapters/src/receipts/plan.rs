@@ -181,7 +181,8 @@ fn serial(settings: &ReceiptSettings, faults: &mut Vec<SettingFault>) -> Option<
         Position::PassThrough => {
             let printer = named_port("printer_port", settings.printer_port.as_deref(), faults);
             if settings.baud.is_none() {
-                faults.push(fault("baud", "is missing: a pass-through must send at the rate of the printer".to_owned()));
+                faults
+                    .push(fault("baud", "is missing: a pass-through must send at the rate of the printer".to_owned()));
             }
             if port.is_some() && port == printer {
                 faults.push(fault("printer_port", "must be another port than `port`".to_owned()));
@@ -283,7 +284,8 @@ fn read_text(path: &Path) -> Result<String, String> {
     use std::io::Read as _;
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    let read = file.take(TABLE_BYTES_MAX.saturating_add(1)).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let read =
+        file.take(TABLE_BYTES_MAX.saturating_add(1)).read_to_string(&mut text).map_err(|error| error.to_string())?;
     if u64::try_from(read).is_ok_and(|read| read > TABLE_BYTES_MAX) {
         return Err(format!("it is larger than {TABLE_BYTES_MAX} bytes"));
     }

@@ -189,7 +189,10 @@ fn path_of_adapter(serial: &str) -> io::Result<String> {
         | serialport::SerialPortType::Unknown => false,
     };
     ports.into_iter().find(has_serial).map(|port| port.port_name).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::NotFound, format!("no USB adapter with the serial number `{serial}` is plugged in"))
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("no USB adapter with the serial number `{serial}` is plugged in"),
+        )
     })
 }
 

@@ -29,7 +29,8 @@ pub(super) fn probe(plan: &Plan) -> Vec<Finding> {
             found.extend(port(printer));
             found.push(finding(
                 Weight::Warning,
-                "the till prints through this machine: while it is off or the agent is stopped, nothing is printed".to_owned(),
+                "the till prints through this machine: while it is off or the agent is stopped, nothing is printed"
+                    .to_owned(),
                 "use a passive tap where one is enough, or adapters with a relay that closes without power",
             ));
             found
@@ -45,11 +46,9 @@ pub(super) fn probe(plan: &Plan) -> Vec<Finding> {
             }];
             found.push(match TcpListener::bind(proxy.listen.as_str()) {
                 Ok(_) => finding(Weight::Good, format!("{} is free for the till to print to", proxy.listen), ""),
-                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => finding(
-                    Weight::Good,
-                    format!("{} is in use, as it is while the agent runs", proxy.listen),
-                    "",
-                ),
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                    finding(Weight::Good, format!("{} is in use, as it is while the agent runs", proxy.listen), "")
+                }
                 Err(error) => finding(
                     Weight::Fault,
                     format!("cannot listen on {}: {error}", proxy.listen),
@@ -76,7 +75,9 @@ fn port(opener: &DeviceOpener) -> Vec<Finding> {
     match opener.open() {
         Ok(mut port) => {
             let text = match port.signals() {
-                Ok(Some(signals)) if signals.clear || signals.ready => "can be opened, and the other end is switched on",
+                Ok(Some(signals)) if signals.clear || signals.ready => {
+                    "can be opened, and the other end is switched on"
+                }
                 Ok(_) => "can be opened; no signals from the other end, which is right for a passive tap",
                 Err(_) => "can be opened, and went away at once",
             };

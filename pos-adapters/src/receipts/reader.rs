@@ -225,7 +225,9 @@ impl LineReader {
         if missing > 0 && self.place.as_ref().is_some_and(|place| place.epoch == epoch) {
             chunk.quarantined.push(Quarantined {
                 at: format!("{} byte {}", self.plan.name, reader.stream().saturating_sub(missing)),
-                reason: format!("{missing} captured bytes are gone that were not read yet: compare the sales of that time by hand"),
+                reason: format!(
+                    "{missing} captured bytes are gone that were not read yet: compare the sales of that time by hand"
+                ),
                 raw: String::new(),
                 records: 1,
             });
@@ -325,4 +327,3 @@ impl Drop for LineReader {
         }
     }
 }
-

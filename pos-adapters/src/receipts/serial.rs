@@ -161,7 +161,8 @@ fn pass_both(pos: Box<dyn Port>, printer: Box<dyn Port>, flow: Flow, shared: &Sh
             .name("printer-answers".to_owned())
             .spawn_scoped(scope, || towards_pos.run(&pair, shared))?;
         let sent = towards_printer.run(&pair, shared);
-        let answered = answers.join().unwrap_or_else(|_| Err(io::Error::other("the thread of the printer's port ended")));
+        let answered =
+            answers.join().unwrap_or_else(|_| Err(io::Error::other("the thread of the printer's port ended")));
         sent.and(answered)
     })
 }

@@ -87,12 +87,10 @@ impl Proxy {
         let started = Instant::now();
         let mut next = None;
         std::thread::scope(|scope| {
-            let sent = scope.spawn(|| {
-                pass_on(&pos, &printer_out, &state, started, shared, |bytes| Event::Data(bytes.to_vec()))
-            });
-            let answered = scope.spawn(|| {
-                pass_on(&printer, &pos_out, &state, started, shared, |bytes| Event::Answer(bytes.to_vec()))
-            });
+            let sent = scope
+                .spawn(|| pass_on(&pos, &printer_out, &state, started, shared, |bytes| Event::Data(bytes.to_vec())));
+            let answered = scope
+                .spawn(|| pass_on(&printer, &pos_out, &state, started, shared, |bytes| Event::Answer(bytes.to_vec())));
             while !(sent.is_finished() && answered.is_finished()) {
                 if next.is_none() {
                     next = accept(listener).unwrap_or(None);
@@ -219,7 +217,9 @@ fn is_passing(error: &io::Error) -> bool {
 /// What is wrong with it.
 pub fn check_address(text: &str) -> Result<(), String> {
     let well_formed = text.parse::<SocketAddr>().is_ok()
-        || text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+        || text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
     if well_formed { Ok(()) } else { Err(format!("`{text}` must be an address and a port, such as `192.0.2.7:9100`")) }
 }
 

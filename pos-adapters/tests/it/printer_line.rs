@@ -37,8 +37,7 @@ fn a_ticket_is_read_within_moments_of_its_last_byte() {
 #[test]
 fn however_the_line_stutters_the_tickets_are_the_same() {
     let text: String = (100..112).map(|number| journal_ticket(number, &format!("ITEM {number}"), "1.20")).collect();
-    let expected: Vec<String> =
-        (100..112).map(|number| format!("1|{number}|2026-03-01: ITEM {number} -1")).collect();
+    let expected: Vec<String> = (100..112).map(|number| format!("1|{number}|2026-03-01: ITEM {number} -1")).collect();
     for seed in [3_usize, 17, 101] {
         let mut port = Terminal::new();
         let mut bench = Bench::start(&serial(&port, JOURNAL));
@@ -244,7 +243,11 @@ fn the_whole_capture_of_a_real_till_comes_out_of_a_port_in_proportion() {
     let total: usize = arrivals.iter().map(|arrival| arrival.bytes.len()).sum();
     bench.drain_until_quiet();
     let (tickets, set_aside) = (bench.tickets.len(), bench.quarantined.len());
-    println!("{total} bytes, {} reads: {tickets} tickets, {set_aside} set aside, ignored {:?}", arrivals.len(), bench.ignored);
+    println!(
+        "{total} bytes, {} reads: {tickets} tickets, {set_aside} set aside, ignored {:?}",
+        arrivals.len(),
+        bench.ignored
+    );
     for record in &bench.quarantined {
         println!("  {}: {}", record.at, record.reason);
     }
@@ -270,9 +273,10 @@ fn what_was_captured_can_be_previewed_without_the_port() {
     let capture = bench.context.own_files.clone();
     let settings: ReceiptSettings = serde_json::from_str(&settings).unwrap();
     // The same settings on the folder of the capture, and on one segment that somebody sent.
-    let segment = std::fs::read_dir(&capture).unwrap().map(|entry| entry.unwrap().path()).find(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("line-"))
-    });
+    let segment = std::fs::read_dir(&capture)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("line-")));
     let copied = bench._folder.path().join("sent-by-mail.raw");
     std::fs::copy(segment.unwrap(), &copied).unwrap();
     for input in [capture, copied] {
@@ -331,7 +335,9 @@ fn all_faults_of_a_line_are_told_at_once() {
             "framing": "9X1", "silence": "1h", "listen": "0.0.0.0:9100", "capture": {"total_mb": 1},
             "receipt": {"template": "no-such"}}"#,
     );
-    for part in ["listen: belongs to", "framing: ", "baud: is missing", "printer_port: ", "silence: ", "capture.total_mb: "] {
+    for part in
+        ["listen: belongs to", "framing: ", "baud: is missing", "printer_port: ", "silence: ", "capture.total_mb: "]
+    {
         assert!(told.iter().any(|fault| fault.starts_with(part)), "{part} is not in {told:#?}");
     }
     assert!(told.iter().any(|fault| fault.contains("no-such")), "{told:#?}");
@@ -575,7 +581,10 @@ fn pass_through(pos: &Terminal, printer: &Terminal) -> String {
 }
 
 fn files(path: &std::path::Path) -> String {
-    format!(r#"{{"name": "till", "kind": "file", "format": "receipt", "path": {:?}, {PRINTER}}}"#, path.to_str().unwrap())
+    format!(
+        r#"{{"name": "till", "kind": "file", "format": "receipt", "path": {:?}, {PRINTER}}}"#,
+        path.to_str().unwrap()
+    )
 }
 
 /// A ticket as a journal port of a fuel station's till sends it, glued as that till does.

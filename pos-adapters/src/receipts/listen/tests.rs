@@ -1,7 +1,8 @@
 use super::super::port::MemoryPort;
 use super::*;
 
-const TICKET: &[u8] = b"\x1b@Corner Shop\n17 Example Street\n\nCoffee        2.50\nMilk 1l       1.19\nTOTAL         3.69\n\
+const TICKET: &[u8] =
+    b"\x1b@Corner Shop\n17 Example Street\n\nCoffee        2.50\nMilk 1l       1.19\nTOTAL         3.69\n\
     CASH          5.00\nCHANGE        1.31\nTicket 000123  Till 1\nThank you, see you again soon\n\x1dV\x00";
 const SHORT: Duration = Duration::from_millis(600);
 
@@ -50,10 +51,7 @@ fn a_listening_line_without_a_rate_finds_it_and_a_fixed_one_says_what_is_wrong()
     let damaged = Heard { bytes: 64, damaged: 60, breaks: 0 };
     ear.heard(&noise(64), damaged, &mut port, &health);
     assert_eq!(port.framing(), Some(Framing::plain(19_200)));
-    assert_eq!(
-        health.condition().garbled.as_deref(),
-        Some("what arrives at 9600 8N1 is noise; trying 19200 8N1")
-    );
+    assert_eq!(health.condition().garbled.as_deref(), Some("what arrives at 9600 8N1 is noise; trying 19200 8N1"));
     for _ in 0..2 {
         ear.heard(TICKET, Heard { bytes: TICKET.len(), ..Heard::default() }, &mut port, &health);
     }

@@ -27,11 +27,7 @@ impl Device {
             .flow_control(serialport::FlowControl::None)
             .preserve_dtr_on_open()
             .open()?;
-        Ok(Self {
-            line,
-            has_wires: true,
-            buffer: vec![0; HEAR_BYTES_MAX],
-        })
+        Ok(Self { line, has_wires: true, buffer: vec![0; HEAR_BYTES_MAX] })
     }
 }
 
@@ -99,11 +95,7 @@ impl Port for Device {
     }
 
     fn split(&self) -> io::Result<Box<dyn Port>> {
-        Ok(Box::new(Self {
-            line: self.line.try_clone()?,
-            has_wires: self.has_wires,
-            buffer: vec![0; HEAR_BYTES_MAX],
-        }))
+        Ok(Box::new(Self { line: self.line.try_clone()?, has_wires: self.has_wires, buffer: vec![0; HEAR_BYTES_MAX] }))
     }
 }
 

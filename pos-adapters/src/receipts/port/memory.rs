@@ -39,8 +39,7 @@ impl MemoryPort {
     #[must_use]
     pub fn pair() -> (Self, Self) {
         let none = Signals { clear: false, ready: false };
-        let state =
-            State { bytes: [VecDeque::new(), VecDeque::new()], signals: [none; 2], framing: None, gone: false };
+        let state = State { bytes: [VecDeque::new(), VecDeque::new()], signals: [none; 2], framing: None, gone: false };
         let line = Arc::new(Line { state: Mutex::new(state), changed: Condvar::new() });
         (Self { line: Arc::clone(&line), end: 0 }, Self { line, end: 1 })
     }

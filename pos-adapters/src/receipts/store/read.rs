@@ -101,10 +101,7 @@ impl Reader {
             self.enter(next)?;
             if lost > 0 {
                 let text = format!("{lost} captured bytes cannot be read back from the disk");
-                return Ok(Some(Arrival {
-                    at: sync_core::model::Timestamp(next.made_at),
-                    event: Event::Damage(text),
-                }));
+                return Ok(Some(Arrival { at: sync_core::model::Timestamp(next.made_at), event: Event::Damage(text) }));
             }
         }
     }

@@ -307,7 +307,10 @@ impl Writer {
             let used = bytes.len().saturating_sub(rest.len());
             self.open = Some(Open { file, sequence: last.sequence, offset: offset(used), dirty: false });
         } else {
-            tracing::warn!(sequence = last.sequence, "The capture of a printer's line has a torn end; going on in a new segment");
+            tracing::warn!(
+                sequence = last.sequence,
+                "The capture of a printer's line has a torn end; going on in a new segment"
+            );
         }
         Ok(())
     }

@@ -105,7 +105,8 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (health, stop) = (Arc::new(Health::default()), Arc::new(Stop::default()));
-        let (tap, recorder) = recorder(&folder.path().join("line"), Limits::default(), Arc::default(), Arc::clone(&health));
+        let (tap, recorder) =
+            recorder(&folder.path().join("line"), Limits::default(), Arc::default(), Arc::clone(&health));
         let shared = Shared { tap, health: Arc::clone(&health), stop: Arc::clone(&stop) };
         let proxy = Proxy { listen: address.to_string(), printer: printer_address.to_string() };
         let threads = vec![
