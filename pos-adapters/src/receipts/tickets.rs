@@ -17,7 +17,7 @@ use sync_core::model::{Quantity, Segment, Timestamp, Transaction};
 
 use super::names::NameTable;
 use super::reading::{TicketSettings, Unchecked, UnknownNames};
-use super::receipt::Receipt;
+use super::receipt::{Ending, Receipt};
 use super::scrub;
 use super::template::{self, Compiled, Recall, RowKind, Template, TicketEnd};
 use crate::file::SettingFault;
@@ -223,6 +223,7 @@ struct State {
     draft: Draft,
     /// Number and ticket, oldest first.
     suspended: VecDeque<(Option<String>, Draft)>,
+    last_register: String,
     memory: Memory,
     counters: TicketCounters,
 }
@@ -285,7 +286,7 @@ impl TicketReader {
     pub fn receipt(&mut self, receipt: &Receipt, at: &str, arrived: Timestamp) -> Vec<TicketEvent> {
         let mut events = Vec::new();
         let place = Place { at, arrived };
-        if receipt.rows.is_empty() && receipt.pictures > 0 {
+        if receipt.is_unreadable() {
             let reason = "is printed as a picture and has no text: set the till's printer driver to text mode, or read \
                           the POS's files or database";
             self.quarantine(reason, "", place, &mut events);
@@ -315,10 +316,22 @@ impl TicketReader {
                 Step::Recalls(number) => self.recall(number),
             }
         }
-        if compiled.ticket().ends == TicketEnd::Cut {
+        if compiled.ticket().ends == TicketEnd::Cut && self.is_over(receipt.ending) {
             self.finish(place, &mut events);
         }
         events
+    }
+
+    /// Whether the end of a receipt is the end of its ticket. A till that prints while it sells is silent in the middle.
+    fn is_over(&self, ending: Ending) -> bool {
+        match ending {
+            Ending::Open | Ending::Limit => false,
+            Ending::Cut | Ending::Mark => true,
+            Ending::Silence => {
+                let draft = &self.state.draft;
+                draft.lines.is_empty() || draft.total.is_some() || !draft.titles.is_empty()
+            }
+        }
     }
 
     fn suspend(&mut self, number: Option<String>, place: Place<'_>, events: &mut Vec<TicketEvent>) {
@@ -366,8 +379,20 @@ impl TicketReader {
         draft
     }
 
-    fn register(&self, draft: &Draft) -> String {
-        draft.register.clone().unwrap_or_else(|| self.plan.register.clone())
+    /// The till of a ticket. In a journal a suspended ticket has no end that would name it: it is the till of the
+    /// ticket before.
+    fn register(&mut self, draft: &Draft) -> String {
+        if let Some(register) = &draft.register {
+            self.state.last_register.clone_from(register);
+            return register.clone();
+        }
+        let in_journal = self.plan.compiled.ticket().ends == TicketEnd::Marker;
+        let known = if in_journal && !self.state.last_register.is_empty() {
+            &self.state.last_register
+        } else {
+            &self.plan.register
+        };
+        known.clone()
     }
 
     /// A ticket has ended.

@@ -9,6 +9,7 @@ mod journal;
 #[cfg(unix)]
 mod printer_line;
 mod receipt_text;
+mod receipt_tickets;
 mod settings;
 mod support;
 #[cfg(unix)]

@@ -361,7 +361,7 @@ fn rows(texts: &[&str]) -> Vec<String> {
 
 fn printed(texts: &[String]) -> Receipt {
     let rows = texts.iter().map(|text| PrintedRow { text: text.clone(), ..PrintedRow::default() }).collect();
-    Receipt { rows, ..Receipt::default() }
+    Receipt { rows, ending: Ending::Cut, ..Receipt::default() }
 }
 
 impl Till {
