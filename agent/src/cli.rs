@@ -136,6 +136,11 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// List serial ports, and say what is heard on them. Sends nothing.
+    #[command(
+        after_help = "Examples:\n  tillsync ports                                  which ports there are\n  tillsync ports --listen                         what is heard on each of them within 30 seconds\n  tillsync ports --listen 60 /dev/ttyUSB0         what is heard on one of them within a minute"
+    )]
+    Ports(PortsArgs),
     /// Make a support bundle without secrets.
     #[command(after_help = "Example:\n  tillsync diag --output diag.tar.gz")]
     Diag {
@@ -174,7 +179,10 @@ impl Command {
     /// Does it work without a configuration?
     #[must_use]
     pub const fn needs_config(&self) -> bool {
-        !matches!(self, Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. })
+        !matches!(
+            self,
+            Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. } | Self::Ports(_)
+        )
     }
 }
 
@@ -198,6 +206,20 @@ pub struct PreviewArgs {
     /// Stop after this many lines.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+}
+
+/// `ports`
+#[derive(Debug, Clone, Args)]
+pub struct PortsArgs {
+    /// Listen for so many seconds, at every usual rate until something can be read. Let the till print meanwhile.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30")]
+    pub listen: Option<String>,
+    /// The rate to begin with, in bits a second.
+    #[arg(long, value_name = "RATE", default_value_t = 9600)]
+    pub baud: u32,
+    /// Only these ports: as listed, or any other path or name.
+    #[arg(value_name = "PORT")]
+    pub ports: Vec<String>,
 }
 
 /// `outbox ...`
@@ -327,6 +349,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         | Command::Outbox { .. }
         | Command::Quarantine { .. }
         | Command::Mapping { .. }
+        | Command::Ports(_)
         | Command::Diag { .. }
         | Command::Backup { .. }
         | Command::Restore { .. } => Ok(None),
@@ -385,6 +408,9 @@ mod tests {
             "mapping list",
             "mapping forget 00123",
             "reconcile --dry-run",
+            "ports",
+            "ports --listen",
+            "ports --listen 5 /dev/ttyUSB0 COM3",
             "diag --output x",
             "backup",
             "backup --output x",

@@ -14,6 +14,7 @@ use crate::{audit, connect, run, telemetry};
 
 mod lists;
 mod online;
+mod ports;
 mod preview;
 mod support;
 
@@ -27,6 +28,9 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
     }
     if let Command::Diag { output } = &cli.command {
         return support::diag(&cli.common.config, output.as_deref(), out);
+    }
+    if let Command::Ports(args) = &cli.command {
+        return ports::ports(args, out);
     }
     let config = match config::load(&cli.common.config) {
         Ok(config) => config,
@@ -47,6 +51,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Backup { output } => copy(&config, output.as_deref(), out),
         Command::Restore { from } => restore(&config, from, out),
         Command::Diag { .. }
+        | Command::Ports(_)
         | Command::Reconcile { .. }
         | Command::MaskConfig
         | Command::ConfigSchema

@@ -7,13 +7,24 @@
 
 mod codepage;
 mod codes;
+mod files;
+mod interpret;
 pub mod journal;
 pub mod judge;
+pub mod line;
+pub mod listen;
 pub mod parse;
+mod plan;
+pub mod port;
+mod probe;
+pub mod reader;
 pub mod receipt;
 mod row;
 mod screen;
+pub mod serial;
 pub mod settings;
+pub mod store;
+pub mod tcp;
 mod tokens;
 // What printed tickets mean.
 mod figures;
@@ -27,5 +38,6 @@ pub mod tickets;
 
 pub use judge::{Judgement, judge};
 pub use parse::{Dialect, Parser};
+pub use reader::ReceiptSource;
 pub use reading::TicketSettings;
 pub use settings::ReceiptSettings;

@@ -6,9 +6,13 @@ mod captures;
 mod chunking;
 mod export;
 mod journal;
+#[cfg(unix)]
+mod printer_line;
 mod receipt_text;
 mod receipt_tickets;
 mod settings;
 mod support;
+#[cfg(unix)]
+mod terminals;
 mod text;
 mod tickets;
