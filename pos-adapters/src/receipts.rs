@@ -5,6 +5,7 @@
 //!       -> template (patterns) -> tickets (provisional lines, control sums, names) -> transactions
 //! ```
 
+pub mod captured;
 mod codepage;
 mod codes;
 mod files;
