@@ -143,6 +143,20 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// List serial ports, and say what is heard on them. Sends nothing.
+    #[command(
+        after_help = "Examples:\n  tillsync ports                                  which ports there are\n  tillsync ports --listen                         what is heard on each of them within 30 seconds\n  tillsync ports --listen 60 /dev/ttyUSB0         what is heard on one of them within a minute"
+    )]
+    Ports(PortsArgs),
+    /// Templates for printed tickets: learn one from captures, try one on them. Stores and sends nothing.
+    #[command(
+        after_help = "Examples:\n  tillsync receipts learn captures/ --output till.toml     propose a template from some captured receipts\n  tillsync receipts check --template till.toml other.bin   how a template reads receipts\n  tillsync receipts templates unicenta                     print a built-in template\n  tillsync receipts names names.csv                        printed names that stand for several SKUs"
+    )]
+    Receipts {
+        /// What to do.
+        #[command(subcommand)]
+        action: ReceiptsAction,
+    },
     /// Make a support bundle without secrets.
     #[command(after_help = "Example:\n  tillsync diag --output diag.tar.gz")]
     Diag {
@@ -194,6 +208,8 @@ impl Command {
                 | Self::Diag { .. }
                 | Self::Discover(_)
                 | Self::Grants(_)
+                | Self::Ports(_)
+                | Self::Receipts { .. }
         )
     }
 }
@@ -232,6 +248,86 @@ pub struct PreviewArgs {
     /// Stop after this many lines.
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+}
+
+/// `ports`
+#[derive(Debug, Clone, Args)]
+pub struct PortsArgs {
+    /// Listen for so many seconds, at every usual rate until something can be read. Let the till print meanwhile.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30")]
+    pub listen: Option<String>,
+    /// The rate to begin with, in bits a second.
+    #[arg(long, value_name = "RATE", default_value_t = 9600)]
+    pub baud: u32,
+    /// Only these ports: as listed, or any other path or name.
+    #[arg(value_name = "PORT")]
+    pub ports: Vec<String>,
+}
+
+/// `receipts ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ReceiptsAction {
+    /// Propose a template from a handful of captured receipts, with its score and what it could not explain.
+    Learn {
+        /// Captures of whole tickets of sales; 5 to 20 tickets are enough.
+        #[command(flatten)]
+        captures: CaptureArgs,
+        /// Name of the template, in a-z, 0-9 and -.
+        #[arg(long, default_value = "learned")]
+        name: String,
+        /// Where to write it.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show how a template reads captured receipts.
+    Check {
+        /// A built-in template, or the path of a TOML file.
+        #[arg(long, value_name = "TEMPLATE")]
+        template: String,
+        /// Show each row with what it means.
+        #[arg(long)]
+        rows: bool,
+        /// What to read.
+        #[command(flatten)]
+        captures: CaptureArgs,
+    },
+    /// List the built-in templates, or print one.
+    Templates {
+        /// Print this one.
+        name: Option<String>,
+    },
+    /// Look for printed names that stand for several SKUs.
+    Names {
+        /// The CSV table: printed name, price, sku.
+        file: PathBuf,
+    },
+}
+
+/// Captured receipts.
+#[derive(Debug, Clone, Args)]
+pub struct CaptureArgs {
+    /// Captured bytes of a line, spool files, or folders of them.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The printer's language; without it, it is judged from the bytes.
+    #[arg(long)]
+    pub dialect: Option<PrintedDialect>,
+    /// Code page that the printer uses until it is told another.
+    #[arg(long, value_name = "PAGE")]
+    pub code_page: Option<String>,
+}
+
+/// The language of a printer's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PrintedDialect {
+    /// ESC/POS.
+    Escpos,
+    /// Star line mode.
+    Star,
+    /// A journal or text-overlay port.
+    Journal,
+    /// Lines of text.
+    Plain,
 }
 
 /// `outbox ...`
@@ -363,6 +459,8 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         | Command::Outbox { .. }
         | Command::Quarantine { .. }
         | Command::Mapping { .. }
+        | Command::Ports(_)
+        | Command::Receipts { .. }
         | Command::Diag { .. }
         | Command::Backup { .. }
         | Command::Restore { .. } => Ok(None),
@@ -422,6 +520,13 @@ mod tests {
             "mapping list",
             "mapping forget 00123",
             "reconcile --dry-run",
+            "receipts learn a.bin b --output t.toml --name front",
+            "receipts check --template unicenta --rows --dialect star a.bin",
+            "receipts templates",
+            "receipts names n.csv",
+            "ports",
+            "ports --listen",
+            "ports --listen 5 /dev/ttyUSB0 COM3",
             "diag --output x",
             "backup",
             "backup --output x",

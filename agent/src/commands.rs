@@ -15,7 +15,9 @@ use crate::{audit, connect, run, telemetry};
 mod discover;
 mod lists;
 mod online;
+mod ports;
 mod preview;
+mod receipts;
 mod support;
 
 /// Carries a command out and answers the exit code.
@@ -31,6 +33,12 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
     }
     if let Command::Discover(args) = &cli.command {
         return discover::discover(args, out);
+    }
+    if let Command::Ports(args) = &cli.command {
+        return ports::ports(args, out);
+    }
+    if let Command::Receipts { action } = &cli.command {
+        return receipts::receipts(action, out);
     }
     let config = match config::load(&cli.common.config) {
         Ok(config) => config,
@@ -52,6 +60,8 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Restore { from } => restore(&config, from, out),
         Command::Diag { .. }
         | Command::Discover(_)
+        | Command::Ports(_)
+        | Command::Receipts { .. }
         | Command::Reconcile { .. }
         | Command::Grants(_)
         | Command::MaskConfig

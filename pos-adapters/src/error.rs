@@ -80,6 +80,15 @@ pub enum SourceError {
         #[source]
         cause: Cause,
     },
+    /// Bytes arrive on a serial line, and they are noise: a wrong rate, parity or wire.
+    #[error("source `{source_name}` cannot read its line")]
+    LineUnreadable {
+        /// Name of the `[[source]]`.
+        source_name: String,
+        /// What was heard, and what to try.
+        #[source]
+        cause: Cause,
+    },
     /// The address that others connect to cannot be listened on.
     #[error("source `{source_name}` cannot listen on {address}")]
     ListenerUnavailable {
@@ -137,6 +146,7 @@ impl SourceError {
             Self::DatabaseUnreachable { .. } => "source-database-unreachable",
             Self::DatabaseRefused { .. } => "source-database-refused",
             Self::DeviceUnreachable { .. } => "source-device-unreachable",
+            Self::LineUnreadable { .. } => "source-line-unreadable",
             Self::ListenerUnavailable { .. } => "source-listener-unavailable",
             Self::OwnFile { .. } => "source-own-file",
             Self::ArticleTable { .. } => "source-article-table",
@@ -163,6 +173,9 @@ impl SourceError {
             }
             Self::DeviceUnreachable { .. } => {
                 "check the cable and the name of the port (`tillsync ports` lists them); it is opened again by itself"
+            }
+            Self::LineUnreadable { .. } => {
+                "let the till print, run `tillsync ports --listen`, and set `baud` and `framing` to what it names"
             }
             Self::ListenerUnavailable { .. } => {
                 "another program has the port, or the address is not of this machine: change `listen`"

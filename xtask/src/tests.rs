@@ -17,6 +17,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let contracts = contracts::provide()?;
     let services = services::provide()?;
+    provide_port_maker()?;
     let nextest = shell::succeeds(shell::cargo().args(["nextest", "--version"]));
     let mut tests = shell::cargo();
     if nextest {
@@ -42,6 +43,19 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     say::step("Building and running the tests");
     shell::run(&mut tests)?;
     say::line("All tests passed.");
+    Ok(())
+}
+
+/// Some tests use serial ports that `socat` makes; without it they make their own and skip the rest.
+fn provide_port_maker() -> anyhow::Result<()> {
+    if cfg!(target_os = "linux") && shell::find("socat").is_none() {
+        if !shell::may_install() {
+            say::step("socat is not installed; tests with its serial ports are skipped");
+            return Ok(());
+        }
+        say::step("Installing socat");
+        shell::install(&["socat"])?;
+    }
     Ok(())
 }
 

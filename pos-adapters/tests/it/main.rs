@@ -9,9 +9,14 @@ mod export;
 mod hostile;
 mod journal;
 mod profiles;
+#[cfg(unix)]
+mod printer_line;
 mod receipt_text;
+mod receipt_tickets;
 mod settings;
 mod support;
 mod tables;
+#[cfg(unix)]
+mod terminals;
 mod text;
 mod tickets;
