@@ -4,6 +4,9 @@
 
 mod chunking;
 mod export;
+#[cfg(feature = "firebird")]
+mod firebird;
+mod gate;
 mod journal;
 mod settings;
 mod support;
