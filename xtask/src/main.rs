@@ -1,4 +1,4 @@
-//! Project commands: `cargo xtask demo`, `test`, `lint`, `check-targets`, `bench`, `kill-matrix`, `soak`, `docs`.
+//! Project commands: `cargo xtask demo`, `test`, `services`, `lint`, `check-targets`, `bench`, `kill-matrix`, `soak`, `docs`.
 //!
 //! Owns how the project is built, run and measured on a developer's machine and in CI. Links nothing of the
 //! product: it starts programs, so that it compiles in seconds and cannot see more than a user sees.
@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod long;
 mod say;
+mod services;
 mod shell;
 mod targets;
 mod tests;
@@ -31,6 +32,11 @@ enum Command {
     Demo(demo::Options),
     /// Install what the tests need, then run all of them
     Test(tests::Options),
+    /// Real database servers for the tests, started by hand
+    Services {
+        #[command(subcommand)]
+        action: services::Action,
+    },
     /// Formatting and lints, as warnings that fail
     Lint,
     /// Compile the agent for Windows and 32-bit ARM
@@ -49,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => tests::run(&options),
+        Command::Services { action } => services::run(action),
         Command::Lint => tests::lint(),
         Command::CheckTargets => targets::run(),
         Command::Bench(options) => bench::run(&options),

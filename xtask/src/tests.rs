@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::contracts;
 use crate::say;
+use crate::services;
 use crate::shell;
 
 #[derive(Debug, Args)]
@@ -15,6 +16,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let contracts = contracts::provide()?;
+    let services = services::provide()?;
     let nextest = shell::succeeds(shell::cargo().args(["nextest", "--version"]));
     let mut tests = shell::cargo();
     if nextest {
@@ -31,6 +33,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(folder) = contracts {
         tests.env(contracts::VARIABLE, folder);
     }
+    services.tell(&mut tests);
     if nextest {
         // Nextest leaves the examples in documentation out.
         say::step("Running the examples in documentation");

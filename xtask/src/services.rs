@@ -1,0 +1,478 @@
+//! Real database servers for the tests: installed from Debian's packages, started in private folders below the target
+//! folder on free ports of 127.0.0.1, and stopped afterwards.
+//!
+//! `cargo xtask test` does that by itself. `cargo xtask services start` leaves them running for development and prints
+//! the variables to export; tests of a later `cargo xtask test` use them; `cargo xtask services stop` ends them. Nothing
+//! of the machine's own servers is used or changed. A server that refuses to run as root runs as its package's user.
+//!
+//! Each variable is `user:password@host:port`, with `/folder` behind it where databases are files (Firebird). The user
+//! may create databases and logins.
+
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+
+use crate::say;
+use crate::shell;
+
+/// Debian packages: servers, and ODBC with the drivers that the tests use.
+const PACKAGES: &[&str] = &[
+    "postgresql",
+    "mariadb-server",
+    "firebird3.0-server",
+    "openssl",
+    "unixodbc",
+    "odbc-postgresql",
+    "libsqliteodbc",
+    "odbc-mdbtools",
+];
+/// Login of PostgreSQL and MariaDB.
+const LOGIN: (&str, &str) = ("tillsync", "tillsync-test");
+/// Login of Firebird, whose administrator has a fixed name.
+const FIREBIRD_LOGIN: (&str, &str) = ("SYSDBA", "tillsync-test");
+/// Longest wait for a server to answer.
+const START_WAIT: Duration = Duration::from_secs(90);
+/// Longest wait for a server to end.
+const STOP_WAIT: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Action {
+    /// Start the servers and print the variables to export
+    Start,
+    /// Print the variables of running servers
+    Env,
+    /// Stop the servers
+    Stop,
+}
+
+/// Servers that run, and how tests reach them.
+#[derive(Debug, Default)]
+pub(crate) struct Services {
+    variables: Vec<(String, String)>,
+    /// Ours to stop.
+    started: Vec<Server>,
+}
+
+#[derive(Debug)]
+struct Server {
+    name: &'static str,
+    child: Child,
+}
+
+impl Services {
+    /// Tells a command where the servers are.
+    pub(crate) fn tell(&self, command: &mut Command) {
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        for server in &mut self.started {
+            if let Err(error) = end(server) {
+                say::problem(&format!("cannot stop {}: {error:#}", server.name));
+            }
+        }
+        if !self.started.is_empty() {
+            forget();
+        }
+    }
+}
+
+pub(crate) fn run(action: Action) -> anyhow::Result<()> {
+    match action {
+        Action::Start => {
+            let mut services = provide()?;
+            // They outlive us; `stop` finds them by their recorded ids.
+            services.started.clear();
+            show(&services.variables);
+            Ok(())
+        }
+        Action::Env => {
+            show(&running().context("no servers run; start them with `cargo xtask services start`")?.variables);
+            Ok(())
+        }
+        Action::Stop => {
+            for (name, pid) in recorded_pids() {
+                if alive(&pid) {
+                    say::step(&format!("Stopping {name}"));
+                    shell::run(shell::command("kill").args(["-TERM", &pid]))?;
+                    wait(STOP_WAIT, || !alive(&pid)).with_context(|| format!("{name} does not end"))?;
+                }
+            }
+            forget();
+            Ok(())
+        }
+    }
+}
+
+/// Running servers: those of `cargo xtask services start`, else new ones, which end with the value.
+///
+/// Where packages are missing and may not be installed, the server is left out with a notice, and its tests say so.
+///
+/// # Errors
+/// A server that is installed does not start.
+pub(crate) fn provide() -> anyhow::Result<Services> {
+    if let Some(services) = running() {
+        return Ok(services);
+    }
+    let missing = shell::find("mariadbd").is_none() && sbin("mariadbd").is_none()
+        || postgres_programs().is_none()
+        || sbin("firebird").is_none()
+        || shell::find("isql").is_none();
+    if missing && shell::may_install() {
+        say::step("Installing database servers");
+        shell::install(PACKAGES)?;
+    }
+    say::step("Starting database servers");
+    fs::create_dir_all(folder()).with_context(|| format!("cannot make {}", folder().display()))?;
+    let mut services = Services::default();
+    for start in [start_postgres, start_mariadb, start_firebird] {
+        start(&mut services)?;
+    }
+    let lines = |pairs: Vec<(String, String)>| {
+        pairs.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>()
+    };
+    let pids = services.started.iter().map(|server| (server.name.to_owned(), server.child.id().to_string())).collect();
+    write(&folder().join("pids"), &lines(pids))?;
+    write(&folder().join("env"), &lines(services.variables.clone()))?;
+    Ok(services)
+}
+
+fn start_postgres(services: &mut Services) -> anyhow::Result<()> {
+    let Some(programs) = postgres_programs() else {
+        return left_out("PostgreSQL", "postgresql");
+    };
+    let place = fresh("postgres")?;
+    let (data, port) = (place.join("data"), free_port()?);
+    let password = place.join("password");
+    write(&password, LOGIN.1)?;
+    let certificate = certificate(&place)?;
+    own(&place, "postgres")?;
+    let mut init = as_user("postgres", programs.join("initdb"))?;
+    init.arg("--pgdata").arg(&data).arg("--username").arg(LOGIN.0).arg("--pwfile").arg(&password);
+    init.args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]);
+    shell::quietly(init.current_dir(&place))?;
+    let mut server = as_user("postgres", programs.join("postgres"))?;
+    server.arg("-D").arg(&data);
+    let port_text = port.to_string();
+    let mut settings = vec![
+        ("port", port_text.as_str()),
+        ("listen_addresses", "127.0.0.1"),
+        ("unix_socket_directories", ""),
+        // Nothing in it is kept.
+        ("fsync", "off"),
+    ];
+    let (pem, key) = (place.join("server.pem").display().to_string(), place.join("server.key").display().to_string());
+    if certificate {
+        settings.extend([("ssl", "on"), ("ssl_cert_file", pem.as_str()), ("ssl_key_file", key.as_str())]);
+    }
+    for (name, value) in settings {
+        server.arg("-c").arg(format!("{name}={value}"));
+    }
+    spawn(services, "postgres", server, &place)?;
+    let mut ready = shell::command(programs.join("pg_isready"));
+    ready.args(["-q", "-h", "127.0.0.1", "-p", &port_text]);
+    answer("PostgreSQL", &place, || shell::succeeds(&mut ready))?;
+    services.variables.push(("TILLSYNC_TEST_POSTGRES".to_owned(), format!("{}:{}@127.0.0.1:{port}", LOGIN.0, LOGIN.1)));
+    if certificate {
+        services.variables.push(("TILLSYNC_TEST_POSTGRES_CA".to_owned(), pem));
+    }
+    Ok(())
+}
+
+fn start_mariadb(services: &mut Services) -> anyhow::Result<()> {
+    let (Some(program), Some(install)) = (sbin("mariadbd"), shell::find("mariadb-install-db")) else {
+        return left_out("MariaDB", "mariadb-server");
+    };
+    let place = fresh("mariadb")?;
+    let (data, port) = (place.join("data"), free_port()?);
+    let (user, password) = LOGIN;
+    let grants = format!(
+        "CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '{password}';\nGRANT ALL ON *.* TO '{user}'@'%' WITH GRANT OPTION;\n"
+    );
+    let init_file = place.join("init.sql");
+    write(&init_file, &grants)?;
+    let certificate = certificate(&place)?;
+    own(&place, "mysql")?;
+    let mut init = as_user("mysql", install)?;
+    init.arg("--no-defaults").arg(format!("--datadir={}", data.display()));
+    init.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
+    shell::quietly(init.current_dir(&place))?;
+    let mut server = as_user("mysql", program)?;
+    server.arg("--no-defaults").arg(format!("--datadir={}", data.display()));
+    server.arg(format!("--port={port}")).arg(format!("--init-file={}", init_file.display()));
+    // The socket is below the data folder, as full paths of sockets are short.
+    server.args(["--bind-address=127.0.0.1", "--socket=server.sock", "--pid-file=server.pid", "--skip-name-resolve"]);
+    server.args(["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--skip-log-bin"]);
+    if certificate {
+        server.arg(format!("--ssl-cert={}", place.join("server.pem").display()));
+        server.arg(format!("--ssl-key={}", place.join("server.key").display()));
+    }
+    spawn(services, "mariadb", server, &place)?;
+    let mut ready = shell::command("mariadb-admin");
+    ready.args(["--no-defaults", "--host=127.0.0.1", "--silent"]);
+    ready.arg(format!("--port={port}")).arg(format!("--user={user}")).arg(format!("--password={password}")).arg("ping");
+    answer("MariaDB", &place, || shell::succeeds(&mut ready))?;
+    services.variables.push(("TILLSYNC_TEST_MARIADB".to_owned(), format!("{user}:{password}@127.0.0.1:{port}")));
+    Ok(())
+}
+
+/// Firebird takes a root folder of its own; what it needs of the installed one is linked there.
+fn start_firebird(services: &mut Services) -> anyhow::Result<()> {
+    let (Some(program), Some(isql)) = (sbin("firebird"), shell::find("isql-fb")) else {
+        return left_out("Firebird", "firebird3.0-server");
+    };
+    let place = fresh("firebird")?;
+    let port = free_port()?;
+    let library = firebird_library().context("Firebird's library folder is not below /usr/lib")?;
+    let shared = Path::new("/usr/share/firebird/3.0");
+    for (target, name) in [
+        (library.join("plugins"), "plugins"),
+        (library.join("intl"), "intl"),
+        (shared.join("firebird.msg"), "firebird.msg"),
+    ] {
+        link(&target, &place.join(name))?;
+    }
+    let security = place.join("security3.fdb").display().to_string();
+    let settings = format!(
+        "SecurityDatabase = {security}\nRemoteServicePort = {port}\nRemoteBindAddress = 127.0.0.1\nDatabaseAccess = Full\n\
+         AuthServer = Srp\nUserManager = Srp\nWireCrypt = Enabled\nServerMode = Super\n"
+    );
+    write(&place.join("firebird.conf"), &settings)?;
+    write(&place.join("databases.conf"), &format!("security.db = {security}\n"))?;
+    fs::copy("/etc/firebird/3.0/plugins.conf", place.join("plugins.conf")).context("cannot copy plugins.conf")?;
+    for inner in ["data", "lock"] {
+        fs::create_dir_all(place.join(inner)).with_context(|| format!("cannot make {inner}"))?;
+    }
+    let scripts = [
+        ("create.sql", String::new(), format!("CREATE DATABASE '{security}' PAGE_SIZE 8192;\nCOMMIT;\n")),
+        ("security.sql", security.clone(), format!("IN {};\nEXIT;\n", shared.join("security.sql").display())),
+        (
+            "user.sql",
+            "security.db".to_owned(),
+            format!("CREATE USER {} PASSWORD '{}';\nCOMMIT;\n", FIREBIRD_LOGIN.0, FIREBIRD_LOGIN.1),
+        ),
+    ];
+    for (name, _, script) in &scripts {
+        write(&place.join(name), script)?;
+    }
+    own(&place, "firebird")?;
+    let private = |command: &mut Command| {
+        command
+            .env("FIREBIRD", &place)
+            .env("FIREBIRD_LOCK", place.join("lock"))
+            .env("FIREBIRD_TMP", place.join("lock"));
+        command.current_dir(&place);
+    };
+    for (name, database, _) in &scripts {
+        let mut init = as_user("firebird", &isql)?;
+        private(&mut init);
+        init.args(["-q", "-user", FIREBIRD_LOGIN.0, "-i", name]);
+        if !database.is_empty() {
+            init.arg(database);
+        }
+        shell::quietly(&mut init)?;
+    }
+    let mut server = as_user("firebird", program)?;
+    private(&mut server);
+    server.args(["-p", &port.to_string()]);
+    spawn(services, "firebird", server, &place)?;
+    answer("Firebird", &place, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+    let (user, password) = FIREBIRD_LOGIN;
+    let data = place.join("data").display().to_string();
+    services.variables.push(("TILLSYNC_TEST_FIREBIRD".to_owned(), format!("{user}:{password}@127.0.0.1:{port}{data}")));
+    Ok(())
+}
+
+/// A key and a certificate of its own for 127.0.0.1; `false` without openssl.
+fn certificate(place: &Path) -> anyhow::Result<bool> {
+    if shell::find("openssl").is_none() {
+        return Ok(false);
+    }
+    let mut make = shell::command("openssl");
+    make.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost"]);
+    make.args([
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ]);
+    make.arg("-keyout").arg(place.join("server.key")).arg("-out").arg(place.join("server.pem"));
+    shell::quietly(&mut make)?;
+    shell::run(shell::command("chmod").arg("600").arg(place.join("server.key")))?;
+    Ok(true)
+}
+
+fn left_out(name: &str, package: &str) -> anyhow::Result<()> {
+    if shell::may_install() {
+        bail!("{name} is not there although its package `{package}` was to be installed");
+    }
+    say::problem(&format!("skipped: {name} is not installed (package `{package}`); tests that need it say so"));
+    Ok(())
+}
+
+/// Where the servers live.
+fn folder() -> PathBuf {
+    shell::target().join("services")
+}
+
+/// An empty folder for one server.
+fn fresh(name: &str) -> anyhow::Result<PathBuf> {
+    let place = folder().join(name);
+    if place.exists() {
+        fs::remove_dir_all(&place).with_context(|| format!("cannot empty {}", place.display()))?;
+    }
+    fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
+    Ok(place)
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(unix)]
+fn link(target: &Path, name: &Path) -> anyhow::Result<()> {
+    std::os::unix::fs::symlink(target, name).with_context(|| format!("cannot link {}", name.display()))
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path, name: &Path) -> anyhow::Result<()> {
+    bail!("cannot link {}: servers run on Debian only", name.display())
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot find a free port")?;
+    Ok(listener.local_addr().context("cannot find a free port")?.port())
+}
+
+/// The folder with `initdb` and `postgres`: the newest that Debian's package installed.
+fn postgres_programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut folders: Vec<PathBuf> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
+    folders.retain(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
+    folders.sort();
+    folders.pop()
+}
+
+fn firebird_library() -> Option<PathBuf> {
+    let architectures = fs::read_dir("/usr/lib").ok()?;
+    architectures.flatten().map(|entry| entry.path().join("firebird/3.0")).find(|path| path.join("plugins").is_dir())
+}
+
+/// A program of an administrator, which may not be in `PATH`.
+fn sbin(program: &str) -> Option<PathBuf> {
+    let path = Path::new("/usr/sbin").join(program);
+    path.is_file().then_some(path).or_else(|| shell::find(program))
+}
+
+fn is_root() -> bool {
+    shell::command("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Gives the folder to a server's user, if we are root.
+fn own(place: &Path, user: &str) -> anyhow::Result<()> {
+    if is_root() {
+        shell::run(shell::command("chown").args(["-R", &format!("{user}:{user}")]).arg(place))?;
+    }
+    Ok(())
+}
+
+/// A command as a server's user, if we are root; servers refuse to run as root.
+fn as_user(user: &str, program: impl AsRef<Path>) -> anyhow::Result<Command> {
+    let program = program.as_ref();
+    if !is_root() {
+        return Ok(shell::command(program));
+    }
+    let setpriv = shell::find("setpriv").context("`setpriv` is not there; install util-linux")?;
+    let mut command = shell::command(setpriv);
+    command.arg(format!("--reuid={user}")).arg(format!("--regid={user}")).arg("--clear-groups").arg(program);
+    command.env("HOME", folder()).env_remove("TMPDIR");
+    Ok(command)
+}
+
+fn spawn(services: &mut Services, name: &'static str, mut server: Command, place: &Path) -> anyhow::Result<()> {
+    let log = File::create(place.join("log")).with_context(|| format!("cannot log {name}"))?;
+    let errors = log.try_clone().with_context(|| format!("cannot log {name}"))?;
+    server.stdin(Stdio::null()).stdout(log).stderr(errors).current_dir(place);
+    let child = server.spawn().with_context(|| format!("cannot start {name}"))?;
+    services.started.push(Server { name, child });
+    Ok(())
+}
+
+fn answer(name: &str, place: &Path, ready: impl FnMut() -> bool) -> anyhow::Result<()> {
+    wait(START_WAIT, ready).with_context(|| {
+        let log = fs::read_to_string(place.join("log")).unwrap_or_default();
+        format!("{name} does not answer; its log says:\n{log}")
+    })
+}
+
+fn wait(longest: Duration, mut done: impl FnMut() -> bool) -> anyhow::Result<()> {
+    let since = Instant::now();
+    while !done() {
+        if since.elapsed() > longest {
+            bail!("waited {longest:?}");
+        }
+        thread::park_timeout(PAUSE);
+    }
+    Ok(())
+}
+
+fn end(server: &mut Server) -> anyhow::Result<()> {
+    let pid = server.child.id().to_string();
+    // PostgreSQL waits for its clients after TERM, and ends them after INT.
+    let signal = if server.name == "postgres" { "-INT" } else { "-TERM" };
+    shell::run(shell::command("kill").args([signal, &pid]))?;
+    if wait(STOP_WAIT, || matches!(server.child.try_wait(), Ok(Some(_)) | Err(_))).is_err() {
+        server.child.kill().context("cannot kill it")?;
+        server.child.wait().context("cannot wait for its end")?;
+    }
+    Ok(())
+}
+
+fn alive(pid: &str) -> bool {
+    shell::succeeds(shell::command("kill").args(["-0", pid]))
+}
+
+fn recorded(file: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(folder().join(file)).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn recorded_pids() -> Vec<(String, String)> {
+    recorded("pids")
+}
+
+/// Servers that an earlier command left running, if all of them still do.
+fn running() -> Option<Services> {
+    let pids = recorded_pids();
+    let all = !pids.is_empty() && pids.iter().all(|(_, pid)| alive(pid));
+    all.then(|| Services { variables: recorded("env"), started: Vec::new() })
+}
+
+fn forget() {
+    for file in ["pids", "env"] {
+        let path = folder().join(file);
+        if path.exists()
+            && let Err(error) = fs::remove_file(&path)
+        {
+            say::problem(&format!("cannot remove {}: {error}", path.display()));
+        }
+    }
+}
+
+fn show(variables: &[(String, String)]) {
+    for (name, value) in variables {
+        say::line(&format!("export {name}='{value}'"));
+    }
+}
