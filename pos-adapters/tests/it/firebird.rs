@@ -9,16 +9,12 @@ use pos_adapters::Weight;
 use pos_adapters::database::engine::{Connection, Dialect, Engine, Tls, Value};
 use pos_adapters::database::engines::firebird::FirebirdEngine;
 use pos_adapters::database::engines::shared::TimeLimits;
-use rsfbclient::{Execute, RustFbClient, builder_pure_rust};
+use rsfbclient::{Execute, PureRustConnectionBuilder, RustFbClient, builder_pure_rust};
 
 use crate::gate::Gate;
 
-/// `host:port` of the server that the tests may use.
+/// `user:password@host:port/folder`: the server's administrator, and where it may make databases.
 const SERVER: &str = "TILLSYNC_TEST_FIREBIRD";
-/// Folder in which it may make databases.
-const FOLDER: &str = "TILLSYNC_TEST_FIREBIRD_FOLDER";
-const ADMINISTRATOR: &str = "SYSDBA";
-const PASSWORD: &str = "masterkey";
 
 const LIMITS: TimeLimits = TimeLimits {
     connect: Duration::from_secs(5),
@@ -29,24 +25,26 @@ const LIMITS: TimeLimits = TimeLimits {
 /// A database, with the POS's own connection to it.
 struct Pos {
     server: SocketAddr,
+    administrator: String,
+    password: String,
     path: String,
     till: rsfbclient::Connection<RustFbClient>,
 }
 
 impl Pos {
     fn new(name: &str) -> Option<Self> {
-        let (Ok(server), Ok(folder)) = (std::env::var(SERVER), std::env::var(FOLDER)) else {
-            println!("skipped: {SERVER} and {FOLDER} are not set; `cargo xtask test` starts a Firebird server");
+        let Ok(given) = std::env::var(SERVER) else {
+            println!("skipped: {SERVER} is not set; `cargo xtask test` starts a Firebird server");
             return None;
         };
+        let (login, place) = given.split_once('@').unwrap();
+        let (administrator, password) = login.split_once(':').unwrap();
+        let (server, folder) = place.split_at(place.find('/').unwrap());
         let server: SocketAddr = server.parse().unwrap();
         let path = format!("{folder}/{name}-{}.fdb", std::process::id());
-        drop(std::fs::remove_file(&path));
-        let mut builder = builder_pure_rust();
-        builder.host("127.0.0.1").port(server.port()).db_name(&path).user(ADMINISTRATOR).pass(PASSWORD);
-        builder.stmt_cache_size(0);
-        let till = builder.create_database().unwrap();
-        Some(Self { server, path, till })
+        let (administrator, password) = (administrator.to_owned(), password.to_owned());
+        let till = driver(server, &path, &administrator, &password).create_database().unwrap();
+        Some(Self { server, administrator, password, path, till })
     }
 
     fn run(&mut self, statements: &[&str]) {
@@ -57,9 +55,12 @@ impl Pos {
 
     /// Another till.
     fn till(&self) -> rsfbclient::Connection<RustFbClient> {
-        let mut builder = builder_pure_rust();
-        builder.host("127.0.0.1").port(self.server.port()).db_name(&self.path).user(ADMINISTRATOR).pass(PASSWORD);
-        builder.connect().unwrap()
+        driver(self.server, &self.path, &self.administrator, &self.password).connect().unwrap()
+    }
+
+    /// As the administrator, through another port.
+    fn through(&self, port: u16) -> Connection {
+        self.connection(port, &self.administrator, &self.password)
     }
 
     fn connection(&self, port: u16, user: &str, password: &str) -> Connection {
@@ -80,8 +81,16 @@ impl Pos {
     }
 
     fn engine(&self) -> FirebirdEngine {
-        FirebirdEngine::with_limits(self.connection(self.server.port(), ADMINISTRATOR, PASSWORD), LIMITS)
+        FirebirdEngine::with_limits(self.through(self.server.port()), LIMITS)
     }
+}
+
+fn driver(server: SocketAddr, path: &str, user: &str, password: &str) -> PureRustConnectionBuilder {
+    let mut builder = builder_pure_rust();
+    builder.host("127.0.0.1").port(server.port()).db_name(path).user(user).pass(password);
+    // As the tills of a POS: no statement stays prepared.
+    builder.stmt_cache_size(0);
+    builder
 }
 
 fn text(text: &str) -> Value {
@@ -132,7 +141,7 @@ fn a_database_without_a_character_set_is_read_as_the_tills_write_it() {
         "CREATE TABLE ARTICLE (NAME VARCHAR(20) CHARACTER SET NONE)",
         "INSERT INTO ARTICLE VALUES (_WIN1252 x'4BE47365')",
     ]);
-    let mut connection = pos.connection(pos.server.port(), ADMINISTRATOR, PASSWORD);
+    let mut connection = pos.through(pos.server.port());
     connection.charset = Some("WIN1252".to_owned());
     let mut engine = FirebirdEngine::with_limits(connection, LIMITS);
     assert_eq!(look(&mut engine, "SELECT NAME FROM ARTICLE", &[]), [[text("Käse")]]);
@@ -246,7 +255,7 @@ fn a_server_that_went_away_is_found_again() {
     let Some(mut pos) = Pos::new("away") else { return };
     pos.run(&["CREATE TABLE SALE (ID INTEGER)", "INSERT INTO SALE VALUES (7)"]);
     let gate = Gate::to(pos.server);
-    let mut engine = FirebirdEngine::with_limits(pos.connection(gate.port(), ADMINISTRATOR, PASSWORD), LIMITS);
+    let mut engine = FirebirdEngine::with_limits(pos.through(gate.port()), LIMITS);
     assert_eq!(look(&mut engine, "SELECT ID FROM SALE", &[]), [[Value::Integer(7)]]);
     gate.cut();
     assert!(engine.begin().is_err());
@@ -262,7 +271,7 @@ fn a_server_that_went_away_is_found_again() {
 fn a_network_that_swallows_answers_does_not_hang_the_source() {
     let Some(pos) = Pos::new("silent") else { return };
     let gate = Gate::to(pos.server);
-    let mut engine = FirebirdEngine::with_limits(pos.connection(gate.port(), ADMINISTRATOR, PASSWORD), LIMITS);
+    let mut engine = FirebirdEngine::with_limits(pos.through(gate.port()), LIMITS);
     look(&mut engine, "SELECT 1 FROM RDB$DATABASE", &[]);
     gate.silence();
     let (done, waiting) = mpsc::channel();
@@ -280,7 +289,7 @@ fn a_network_that_swallows_answers_does_not_hang_the_source() {
 #[test]
 fn a_wrong_password_is_named_by_the_server() {
     let Some(pos) = Pos::new("password") else { return };
-    let mut engine = FirebirdEngine::with_limits(pos.connection(pos.server.port(), ADMINISTRATOR, "wrong"), LIMITS);
+    let mut engine = FirebirdEngine::with_limits(pos.connection(pos.server.port(), &pos.administrator, "wrong"), LIMITS);
     let error = engine.begin().unwrap_err().to_string();
     assert!(error.contains("user name and password"), "{error}");
 }
@@ -306,7 +315,7 @@ fn a_login_with_more_rights_than_needed_is_named() {
         let found = rights(user, password);
         assert!(found.iter().any(|finding| finding.weight == weight && finding.text.contains(word)), "{found:?}");
     };
-    check(ADMINISTRATOR, PASSWORD, Weight::Warning, "administrator");
+    check(&pos.administrator, &pos.password, Weight::Warning, "administrator");
     check(&reader, "made-up", Weight::Good, "may only read");
     check(&writer, "made-up", Weight::Warning, "SALE");
     pos.run(&[&format!("DROP USER {reader}"), &format!("DROP USER {writer}")]);

@@ -8,7 +8,11 @@ mod export;
 mod firebird;
 mod gate;
 mod journal;
+#[cfg(feature = "mssql")]
+mod mssql;
 mod settings;
 mod support;
+#[cfg(feature = "mssql")]
+mod tds;
 mod text;
 mod tickets;

@@ -23,7 +23,7 @@ use crate::error::Cause;
 use crate::{Finding, Weight};
 
 /// Connections that are given up and not yet closed by the system, before no new one is made.
-const GIVEN_UP_MAX: usize = 2;
+const GIVEN_UP_MAX: usize = 4;
 
 /// Firebird's own port.
 const PORT_DEFAULT: u16 = 3050;
