@@ -11,6 +11,8 @@ pub mod odbc;
 
 #[cfg(any(feature = "firebird", feature = "mssql", feature = "odbc"))]
 pub mod shared;
+#[cfg(any(feature = "firebird", feature = "odbc"))]
+pub mod worker;
 
 /// Makes the engine; connects nothing yet.
 ///

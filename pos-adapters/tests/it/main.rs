@@ -10,6 +10,8 @@ mod gate;
 mod journal;
 #[cfg(feature = "mssql")]
 mod mssql;
+#[cfg(feature = "odbc")]
+mod odbc;
 mod settings;
 mod support;
 #[cfg(feature = "mssql")]

@@ -194,7 +194,7 @@ fn a_look_gives_way_to_tills_and_is_always_rolled_back() {
         "nvarchar:2026-01-02T03:04:05.123",
         "int:-9",
         "nvarchar:1.250",
-        "nvarchar:null"
+        "null",
     ]);
     assert!(!sql.iter().any(|sql| sql.to_uppercase().contains("NOLOCK")));
 }

@@ -10,20 +10,12 @@
 mod session;
 mod values;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
-
-use thiserror::Error;
-
-use self::session::{Reply, Request};
+use self::session::FirebirdSession;
 use crate::database::engine::{Connection, Dialect, Engine, Rows, Value};
 use crate::database::engines::shared::TimeLimits;
+use crate::database::engines::worker::Worker;
 use crate::error::Cause;
 use crate::{Finding, Weight};
-
-/// Connections that are given up and not yet closed by the system, before no new one is made.
-const GIVEN_UP_MAX: usize = 4;
 
 /// Firebird's own port.
 const PORT_DEFAULT: u16 = 3050;
@@ -47,43 +39,10 @@ impl Login {
     }
 }
 
-/// What goes wrong beside the server's own errors.
-#[derive(Debug, Error)]
-pub enum FirebirdError {
-    /// No answer in time.
-    #[error("the Firebird server gave no answer within {} s when asked to {step}", limit.as_secs())]
-    TimedOut {
-        /// What was asked.
-        step: &'static str,
-        /// The limit.
-        limit: Duration,
-    },
-    /// The connection is gone.
-    #[error("the connection to the Firebird server ended")]
-    Lost,
-    /// A query outside of a look.
-    #[error("no transaction is open")]
-    NotBegun,
-    /// Too many connections hang.
-    #[error("{GIVEN_UP_MAX} connections to the Firebird server still hang; no further one is made until one has ended")]
-    Hanging,
-}
-
 /// One connection to a Firebird server.
 #[derive(Debug)]
 pub struct FirebirdEngine {
-    login: Login,
-    session: Option<Session>,
-    given_up: Vec<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-struct Session {
-    requests: SyncSender<Request>,
-    answers: Receiver<Result<Reply, Cause>>,
-    attachment: i64,
-    begun: bool,
-    thread: JoinHandle<()>,
+    worker: Worker<FirebirdSession>,
 }
 
 impl FirebirdEngine {
@@ -96,91 +55,12 @@ impl FirebirdEngine {
     /// With time limits of its own.
     #[must_use]
     pub const fn with_limits(connection: Connection, limits: TimeLimits) -> Self {
-        Self { login: Login { to: connection, limits }, session: None, given_up: Vec::new() }
-    }
-
-    fn connect(&mut self) -> Result<&mut Session, Cause> {
-        self.given_up.retain(|thread| !thread.is_finished());
-        if self.given_up.len() >= GIVEN_UP_MAX {
-            return Err(FirebirdError::Hanging.into());
-        }
-        let (requests, asked) = sync_channel(1);
-        let (answer, answers) = sync_channel(1);
-        let login = self.login.clone();
-        let thread = thread::Builder::new()
-            .name("firebird".to_owned())
-            .spawn(move || session::run(&login, &asked, &answer))?;
-        let mut session = Session { requests, answers, attachment: 0, begun: false, thread };
-        match session.wait("connect", self.login.limits.connect.saturating_mul(2)) {
-            Ok(Reply::Connected(attachment)) => session.attachment = attachment,
-            Ok(Reply::Begun | Reply::Rows(_) | Reply::Ended) => return Err(FirebirdError::Lost.into()),
-            Err(cause) => {
-                self.given_up.push(session.thread);
-                return Err(cause);
-            }
-        }
-        Ok(self.session.insert(session))
-    }
-
-    /// Asks, waits, and drops the connection if that fails.
-    fn ask(&mut self, request: Request, step: &'static str) -> Result<Reply, Cause> {
-        let limit = self.login.limits.statement;
-        let session = self.session.as_mut().ok_or(FirebirdError::NotBegun)?;
-        let answer = match session.requests.send(request) {
-            Ok(()) => session.wait(step, limit),
-            Err(_) => Err(FirebirdError::Lost.into()),
-        };
-        if let Err(cause) = &answer {
-            let hangs = matches!(cause.downcast_ref(), Some(FirebirdError::TimedOut { .. }));
-            self.give_up(hangs);
-        }
-        answer
-    }
-
-    /// Lets go of the connection; its thread ends as soon as the driver returns.
-    fn give_up(&mut self, hangs: bool) {
-        let Some(session) = self.session.take() else { return };
-        if hangs {
-            self.stop_at_server(session.attachment);
-        }
-        self.given_up.push(session.thread);
-    }
-
-    /// Ends our attachment from a second connection. Where that fails as well the server is out of reach, and the
-    /// attachment ends with its connection.
-    fn stop_at_server(&self, attachment: i64) {
-        let login = self.login.clone();
-        let (ended, waiting) = sync_channel(1);
-        let stop = move || {
-            let stopped = session::connect(&login).and_then(|mut connection| {
-                let sql = format!("DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID = {attachment}");
-                rsfbclient::Execute::execute(&mut connection, &sql, ())?;
-                Ok(())
-            });
-            drop(ended.send(stopped));
-        };
-        if thread::Builder::new().name("firebird-stop".to_owned()).spawn(stop).is_ok() {
-            match waiting.recv_timeout(self.login.limits.connect) {
-                Ok(Ok(())) => {}
-                Ok(Err(cause)) => tracing::warn!(cause, "A slow query could not be stopped at the Firebird server"),
-                Err(_) => tracing::warn!("The Firebird server did not answer when a slow query was to be stopped"),
-            }
-        }
+        Self { worker: Worker::new(Login { to: connection, limits }, limits) }
     }
 
     fn strings(&mut self, sql: &str, rows_max: usize) -> Result<Vec<Vec<String>>, Cause> {
-        let rows = self.query(sql, &[], rows_max)?.rows;
+        let rows = self.worker.query(sql, &[], rows_max)?.rows;
         Ok(rows.iter().map(|row| row.iter().map(Value::text).collect()).collect())
-    }
-}
-
-impl Session {
-    fn wait(&mut self, step: &'static str, limit: Duration) -> Result<Reply, Cause> {
-        match self.answers.recv_timeout(limit) {
-            Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => Err(FirebirdError::TimedOut { step, limit }.into()),
-            Err(RecvTimeoutError::Disconnected) => Err(FirebirdError::Lost.into()),
-        }
     }
 }
 
@@ -190,43 +70,15 @@ impl Engine for FirebirdEngine {
     }
 
     fn begin(&mut self) -> Result<(), Cause> {
-        // An idle connection may have been closed by the server meanwhile; that is no fault of this look.
-        if self.session.is_some() {
-            match self.ask(Request::Begin, "begin a transaction") {
-                Ok(_) => {
-                    self.session.iter_mut().for_each(|session| session.begun = true);
-                    return Ok(());
-                }
-                Err(cause) if matches!(cause.downcast_ref(), Some(FirebirdError::TimedOut { .. })) => {
-                    return Err(cause);
-                }
-                Err(cause) => tracing::debug!(cause, "The connection to the Firebird server is made anew"),
-            }
-        }
-        self.connect()?;
-        self.ask(Request::Begin, "begin a transaction")?;
-        self.session.iter_mut().for_each(|session| session.begun = true);
-        Ok(())
+        self.worker.begin()
     }
 
     fn query(&mut self, sql: &str, parameters: &[Value], rows_max: usize) -> Result<Rows, Cause> {
-        if !self.session.as_ref().is_some_and(|session| session.begun) {
-            return Err(FirebirdError::NotBegun.into());
-        }
-        let request = Request::Query { sql: sql.to_owned(), parameters: parameters.to_vec(), rows_max };
-        match self.ask(request, "run a query")? {
-            Reply::Rows(rows) => Ok(rows),
-            Reply::Connected(_) | Reply::Begun | Reply::Ended => Err(FirebirdError::Lost.into()),
-        }
+        self.worker.query(sql, parameters, rows_max)
     }
 
     fn finish(&mut self) {
-        let Some(session) = self.session.as_mut() else { return };
-        if std::mem::take(&mut session.begun)
-            && let Err(cause) = self.ask(Request::Finish, "end a transaction")
-        {
-            tracing::debug!(cause, "The connection to the Firebird server is given up");
-        }
+        self.worker.finish();
     }
 
     fn rights(&mut self) -> Result<Vec<Finding>, Cause> {

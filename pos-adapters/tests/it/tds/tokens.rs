@@ -5,6 +5,7 @@ pub(crate) const LATIN: [u8; 5] = [0x09, 0x04, 0xD0, 0x00, 0x34];
 /// Cyrillic_General_CI_AS: locale 1049, whose bytes are Windows-1251.
 pub(crate) const CYRILLIC: [u8; 5] = [0x19, 0x04, 0xD0, 0x00, 0x00];
 
+const NULL: u8 = 0x1F;
 const INT: u8 = 0x38;
 const BIGINT: u8 = 0x7F;
 const FLOAT: u8 = 0x3E;
@@ -308,6 +309,7 @@ pub(crate) fn read_value(rest: &mut &[u8]) -> String {
     };
     let kind = take(1)[0];
     match kind {
+        NULL => "null".to_owned(),
         INTN => {
             take(1);
             let length = usize::from(take(1)[0]);

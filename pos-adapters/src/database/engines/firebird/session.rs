@@ -1,10 +1,6 @@
-//! The thread that owns one connection to a Firebird server.
-//!
-//! The driver blocks without any time limit of its own, so its calls are made here and the engine waits for answers
-//! only as long as it wants to. A transaction is rolled back as soon as the engine's end of the channel is gone.
+//! One connection to a Firebird server, as the driver has it.
 
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::mpsc::{Receiver, SyncSender};
 
 use rsfbclient::prelude::*;
 use rsfbclient::{Charset, Column, Connection, FbError, Row, RustFbClient, SqlType, Transaction, builder_pure_rust};
@@ -13,59 +9,60 @@ use super::Login;
 use super::values::{is_wide, parameter, settled, value};
 use crate::database::engine::{Marks, Rows, Value, numbered};
 use crate::database::engines::shared::{arranged, bounded_rows};
+use crate::database::engines::worker::Session;
 use crate::error::Cause;
-
-/// What the engine asks for.
-#[derive(Debug)]
-pub(super) enum Request {
-    Begin,
-    Query { sql: String, parameters: Vec<Value>, rows_max: usize },
-    Finish,
-}
-
-/// What it is answered.
-#[derive(Debug)]
-pub(super) enum Reply {
-    /// Connected; the number of this attachment at the server.
-    Connected(i64),
-    Begun,
-    Rows(Rows),
-    /// The transaction is rolled back.
-    Ended,
-}
-
-type Answers = SyncSender<Result<Reply, Cause>>;
 
 /// Longest text that a column is asked for again as.
 const WIDE_TEXT: &str = "VARCHAR(80)";
 
-/// Connects, then answers requests until the engine lets go or the connection fails.
-pub(super) fn run(login: &Login, requests: &Receiver<Request>, answers: &Answers) {
-    let connected = connect(login).and_then(|mut connection| {
-        let number = attachment(&mut connection, login)?;
-        Ok((connection, number))
-    });
-    let mut connection = match connected {
-        Ok((connection, number)) => {
-            if answers.send(Ok(Reply::Connected(number))).is_err() {
-                return;
-            }
-            connection
-        }
-        Err(cause) => {
-            drop(answers.send(Err(cause)));
-            return;
-        }
-    };
-    while let Ok(request) = requests.recv() {
-        if matches!(request, Request::Begin) && !look(&mut connection, login, requests, answers) {
-            return;
-        }
+pub(super) struct FirebirdSession {
+    connection: Connection<RustFbClient>,
+    configuration: TransactionConfiguration,
+    attachment: i64,
+}
+
+impl Session for FirebirdSession {
+    type Login = Login;
+
+    fn connect(login: &Login) -> Result<Self, Cause> {
+        let mut connection = connect(login)?;
+        let configuration = configuration(login);
+        let attachment = attachment(&mut connection, configuration)?;
+        Ok(Self { connection, configuration, attachment })
+    }
+
+    fn number(&self) -> i64 {
+        self.attachment
+    }
+
+    fn begin(&mut self) -> Result<(), Cause> {
+        Ok(self.connection.begin_transaction_config(self.configuration)?)
+    }
+
+    fn query(&mut self, sql: &str, parameters: &[Value], rows_max: usize) -> Result<Rows, Cause> {
+        // The driver's own error type cannot carry ours through its closure.
+        let mut answer = Err(Cause::from("the query was not run"));
+        self.connection.with_transaction_config(self.configuration, |tx| {
+            answer = query(tx, sql, parameters, rows_max);
+            Ok(())
+        })?;
+        answer
+    }
+
+    fn finish(&mut self) -> Result<(), Cause> {
+        Ok(self.connection.rollback()?)
+    }
+
+    fn stop(login: &Login, number: i64) -> Result<(), Cause> {
+        let mut connection = connect(login)?;
+        let sql = format!("DELETE FROM MON$ATTACHMENTS WHERE MON$ATTACHMENT_ID = {number}");
+        connection.execute(&sql, ())?;
+        Ok(())
     }
 }
 
 /// Makes a connection.
-pub(super) fn connect(login: &Login) -> Result<Connection<RustFbClient>, Cause> {
+fn connect(login: &Login) -> Result<Connection<RustFbClient>, Cause> {
     reachable(login)?;
     let to = &login.to;
     let charset: Charset = to.charset.as_deref().unwrap_or("UTF8").parse()?;
@@ -87,10 +84,9 @@ fn reachable(login: &Login) -> Result<(), Cause> {
     Err(failed)
 }
 
-fn attachment(connection: &mut Connection<RustFbClient>, login: &Login) -> Result<i64, Cause> {
-    let mut tx = Transaction::new(connection, configuration(login))?;
-    let rows = fetch(&mut tx, "SELECT CURRENT_CONNECTION FROM RDB$DATABASE", &[], 1)?;
-    tx.rollback()?;
+fn attachment(connection: &mut Connection<RustFbClient>, with: TransactionConfiguration) -> Result<i64, Cause> {
+    let sql = "SELECT CURRENT_CONNECTION FROM RDB$DATABASE";
+    let rows = connection.with_transaction_config(with, |tx| fetch(tx, sql, &[], 1))?;
     match rows.into_iter().next().and_then(|row| row.into_iter().next()).map(|column| column.value) {
         Some(SqlType::Integer(number)) => Ok(number),
         _ => Err(Cause::from("the server does not tell the number of this connection")),
@@ -106,47 +102,6 @@ fn configuration(login: &Login) -> TransactionConfiguration {
         data_access: TrDataAccessMode::ReadOnly,
         isolation: TrIsolationLevel::ReadCommited(TrRecordVersion::RecordVersion),
         lock_resolution,
-    }
-}
-
-/// One transaction. False if the connection is not to be used again.
-fn look(
-    connection: &mut Connection<RustFbClient>,
-    login: &Login,
-    requests: &Receiver<Request>,
-    answers: &Answers,
-) -> bool {
-    let mut tx = match Transaction::new(connection, configuration(login)) {
-        Ok(tx) => tx,
-        Err(error) => {
-            drop(answers.send(Err(error.into())));
-            return false;
-        }
-    };
-    if answers.send(Ok(Reply::Begun)).is_err() {
-        return false;
-    }
-    loop {
-        match requests.recv() {
-            Ok(Request::Query { sql, parameters, rows_max }) => {
-                let answer = query(&mut tx, &sql, &parameters, rows_max);
-                let failed = answer.is_err();
-                if answers.send(answer.map(Reply::Rows)).is_err() || failed {
-                    return false;
-                }
-            }
-            Ok(Request::Begin) => {
-                if answers.send(Ok(Reply::Begun)).is_err() {
-                    return false;
-                }
-            }
-            Ok(Request::Finish) => {
-                let ended = tx.rollback().map(|()| Reply::Ended).map_err(Cause::from);
-                let usable = ended.is_ok();
-                return answers.send(ended).is_ok() && usable;
-            }
-            Err(_) => return false,
-        }
     }
 }
 
