@@ -1,5 +1,7 @@
 //! The Firebird engine against a real server (`cargo xtask test` starts one). Each test makes a database of its own.
 
+#![expect(clippy::unwrap_in_result, clippy::print_stdout, reason = "a test that is skipped says so; others stop")]
+
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
@@ -16,11 +18,8 @@ use crate::gate::Gate;
 /// `user:password@host:port/folder`: the server's administrator, and where it may make databases.
 const SERVER: &str = "TILLSYNC_TEST_FIREBIRD";
 
-const LIMITS: TimeLimits = TimeLimits {
-    connect: Duration::from_secs(5),
-    statement: Duration::from_secs(2),
-    lock: Duration::from_secs(1),
-};
+const LIMITS: TimeLimits =
+    TimeLimits { connect: Duration::from_secs(5), statement: Duration::from_secs(2), lock: Duration::from_secs(1) };
 
 /// A database, with the POS's own connection to it.
 struct Pos {
@@ -289,7 +288,8 @@ fn a_network_that_swallows_answers_does_not_hang_the_source() {
 #[test]
 fn a_wrong_password_is_named_by_the_server() {
     let Some(pos) = Pos::new("password") else { return };
-    let mut engine = FirebirdEngine::with_limits(pos.connection(pos.server.port(), &pos.administrator, "wrong"), LIMITS);
+    let mut engine =
+        FirebirdEngine::with_limits(pos.connection(pos.server.port(), &pos.administrator, "wrong"), LIMITS);
     let error = engine.begin().unwrap_err().to_string();
     assert!(error.contains("user name and password"), "{error}");
 }

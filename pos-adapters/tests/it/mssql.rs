@@ -11,11 +11,8 @@ use pos_adapters::database::engines::shared::TimeLimits;
 use crate::tds::tokens::{self, CYRILLIC, Column, LATIN, wide};
 use crate::tds::{Reply, Standin, Statement};
 
-const LIMITS: TimeLimits = TimeLimits {
-    connect: Duration::from_secs(5),
-    statement: Duration::from_secs(1),
-    lock: Duration::from_millis(700),
-};
+const LIMITS: TimeLimits =
+    TimeLimits { connect: Duration::from_secs(5), statement: Duration::from_secs(1), lock: Duration::from_millis(700) };
 
 fn connection(port: u16, password: &str) -> Connection {
     Connection {
@@ -110,25 +107,28 @@ fn every_kind_of_column_comes_as_it_is_stored() {
     let rows = engine.query("SELECT * FROM TransactionEntry", &[], 10).unwrap();
     engine.finish();
     assert_eq!(rows.columns[..2], ["transactionnumber", "big"]);
-    assert_eq!(rows.rows, [[
-        Value::Integer(-7),
-        Value::Integer(i64::MAX),
-        Value::Float("0.1".to_owned()),
-        decimal("-1234567890123456.7890"),
-        decimal("-19.9900"),
-        text("Käse €5 🧀"),
-        text("Käse"),
-        text("Сыр"),
-        text("A1"),
-        time("2026-01-02 01:02:03.007"),
-        time("2026-01-02 01:02:03.123456"),
-        time("2026-01-02T01:02:03Z"),
-        time("2026-01-02"),
-        Value::Integer(1),
-        Value::Bytes(vec![0xDE, 0xAD]),
-        Value::Bytes(vec![0, 0, 0, 0, 0, 0, 0x07, 0xD1]),
-        text("12345678-1234-5678-90ab-cdef01020304"),
-    ]]);
+    assert_eq!(
+        rows.rows,
+        [[
+            Value::Integer(-7),
+            Value::Integer(i64::MAX),
+            Value::Float("0.1".to_owned()),
+            decimal("-1234567890123456.7890"),
+            decimal("-19.9900"),
+            text("Käse €5 🧀"),
+            text("Käse"),
+            text("Сыр"),
+            text("A1"),
+            time("2026-01-02 01:02:03.007"),
+            time("2026-01-02 01:02:03.123456"),
+            time("2026-01-02T01:02:03Z"),
+            time("2026-01-02"),
+            Value::Integer(1),
+            Value::Bytes(vec![0xDE, 0xAD]),
+            Value::Bytes(vec![0, 0, 0, 0, 0, 0, 0x07, 0xD1]),
+            text("12345678-1234-5678-90ab-cdef01020304"),
+        ]]
+    );
 }
 
 #[test]
@@ -168,12 +168,13 @@ fn a_look_gives_way_to_tills_and_is_always_rolled_back() {
     let standin = server(|_| one_number(1));
     let mut engine = engine(&standin);
     engine.begin().unwrap();
-    engine.query("SELECT a FROM t WHERE b = $2 AND c >= $1 AND d = $3 AND e = $4", &[
-        time("2026-01-02 03:04:05.123456"),
-        Value::Integer(-9),
-        decimal("1.250"),
-        Value::Null,
-    ], 50).unwrap();
+    engine
+        .query(
+            "SELECT a FROM t WHERE b = $2 AND c >= $1 AND d = $3 AND e = $4",
+            &[time("2026-01-02 03:04:05.123456"), Value::Integer(-9), decimal("1.250"), Value::Null],
+            50,
+        )
+        .unwrap();
     engine.finish();
     let login = standin.logins().remove(0);
     assert_eq!((login.user.as_str(), login.database.as_str()), ("tillsync", "Shop"));
@@ -190,12 +191,7 @@ fn a_look_gives_way_to_tills_and_is_always_rolled_back() {
             "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION",
         ]
     );
-    assert_eq!(said[3].parameters, [
-        "nvarchar:2026-01-02T03:04:05.123",
-        "int:-9",
-        "nvarchar:1.250",
-        "null",
-    ]);
+    assert_eq!(said[3].parameters, ["nvarchar:2026-01-02T03:04:05.123", "int:-9", "nvarchar:1.250", "null",]);
     assert!(!sql.iter().any(|sql| sql.to_uppercase().contains("NOLOCK")));
 }
 
@@ -215,7 +211,11 @@ fn the_servers_errors_are_named_and_the_next_look_works() {
     let check = |number: u32, said: &'static str, expected: &str| {
         let answered = std::sync::atomic::AtomicBool::new(false);
         let standin = server(move |_| {
-            if answered.swap(true, std::sync::atomic::Ordering::SeqCst) { one_number(3) } else { Reply::Error(number, said) }
+            if answered.swap(true, std::sync::atomic::Ordering::SeqCst) {
+                one_number(3)
+            } else {
+                Reply::Error(number, said)
+            }
         });
         let mut engine = engine(&standin);
         engine.begin().unwrap();
@@ -257,9 +257,7 @@ fn a_connection_cut_anywhere_in_a_row_is_an_error_and_never_a_short_answer() {
     let row = || vec![Some(wide(&"x".repeat(100))), Some(tokens::decimal(125))];
     let whole = tokens::Tokens::new().rows(&columns(), &vec![row(); 5], false).done(5).bytes().len();
     for cut in (1..whole).step_by(37).chain([whole - 1]) {
-        let standin = server(move |_| {
-            Reply::CutAfter(cut, Box::new(Reply::Rows(columns(), vec![row(); 5])))
-        });
+        let standin = server(move |_| Reply::CutAfter(cut, Box::new(Reply::Rows(columns(), vec![row(); 5]))));
         let mut engine = engine(&standin);
         engine.begin().unwrap();
         let error = engine.query("SELECT name, n FROM t", &[], 100);

@@ -1,5 +1,7 @@
 //! The ODBC engine through unixODBC: the drivers of PostgreSQL and SQLite, and that of mdbtools for Access.
 
+#![expect(clippy::unwrap_in_result, clippy::print_stdout, reason = "a test that is skipped says so; others stop")]
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -12,14 +14,13 @@ use pos_adapters::database::engines::shared::TimeLimits;
 
 use crate::gate::Gate;
 
+mod jet;
+
 /// `user:password@host:port` of a PostgreSQL server.
 const POSTGRES: &str = "TILLSYNC_TEST_POSTGRES";
 
-const LIMITS: TimeLimits = TimeLimits {
-    connect: Duration::from_secs(5),
-    statement: Duration::from_secs(2),
-    lock: Duration::from_secs(1),
-};
+const LIMITS: TimeLimits =
+    TimeLimits { connect: Duration::from_secs(5), statement: Duration::from_secs(2), lock: Duration::from_secs(1) };
 
 /// A table of its own in one of the databases, with the POS's own connection.
 struct Pos {
@@ -134,19 +135,22 @@ fn every_kind_of_column_comes_as_postgresql_stores_it() {
     );
     let mut engine = pos.engine();
     let rows = pos.look(&mut engine, "SELECT * FROM SALE", &[]);
-    assert_eq!(rows, [[
-        Value::Integer(i64::MAX),
-        decimal("-1234567890123456789012345678901234.5000"),
-        Value::Float("0.1".to_owned()),
-        text("A1"),
-        text("Käse €5 🧀"),
-        Value::Bytes(vec![0xC1, 0xC2, 0xF0, 0x40]),
-        Value::Time("2026-03-29 02:30:00.123456".to_owned()),
-        Value::Time("2026-03-29".to_owned()),
-        decimal("1260329"),
-        Value::Integer(1),
-        Value::Null,
-    ]]);
+    assert_eq!(
+        rows,
+        [[
+            Value::Integer(i64::MAX),
+            decimal("-1234567890123456789012345678901234.5000"),
+            Value::Float("0.1".to_owned()),
+            text("A1"),
+            text("Käse €5 🧀"),
+            Value::Bytes(vec![0xC1, 0xC2, 0xF0, 0x40]),
+            Value::Time("2026-03-29 02:30:00.123456".to_owned()),
+            Value::Time("2026-03-29".to_owned()),
+            decimal("1260329"),
+            Value::Integer(1),
+            Value::Null,
+        ]]
+    );
 }
 
 #[test]
@@ -156,15 +160,18 @@ fn every_kind_of_column_comes_as_sqlite_stores_it() {
     pos.run("INSERT INTO SALE VALUES (7, 9223372036854775807, -1.25, 'Käse €5', NULL, '2026-03-29 02:30:00')");
     let mut engine = pos.engine();
     let rows = pos.look(&mut engine, "SELECT * FROM SALE", &[]);
-    assert_eq!(rows, [[
-        Value::Integer(7),
-        // This driver announces BIGINT as text.
-        text("9223372036854775807"),
-        Value::Float("-1.25".to_owned()),
-        text("Käse €5"),
-        Value::Null,
-        Value::Time("2026-03-29 02:30:00".to_owned()),
-    ]]);
+    assert_eq!(
+        rows,
+        [[
+            Value::Integer(7),
+            // This driver announces BIGINT as text.
+            text("9223372036854775807"),
+            Value::Float("-1.25".to_owned()),
+            text("Käse €5"),
+            Value::Null,
+            Value::Time("2026-03-29 02:30:00".to_owned()),
+        ]]
+    );
 }
 
 #[test]
@@ -293,7 +300,10 @@ fn what_cannot_be_known_about_rights_is_said() {
 fn a_driver_that_is_not_installed_is_named() {
     let mut engine = OdbcEngine::with_limits(connection("Driver={No such driver};Server=x", "", None), LIMITS);
     let error = engine.begin().unwrap_err().to_string();
-    assert!(error.to_lowercase().contains("no such driver") || error.contains("IM002") || error.contains("open lib"), "{error}");
+    assert!(
+        error.to_lowercase().contains("no such driver") || error.contains("IM002") || error.contains("open lib"),
+        "{error}"
+    );
 }
 
 /// The engine over a copy of a file, with the driver of SQLite in the place of Access's.
@@ -324,6 +334,29 @@ fn a_database_that_is_a_file_is_read_from_a_copy_that_follows_it() {
     assert_eq!(ids(), None, "a file that is gone is an error");
     let found = engine.rights();
     assert!(found.is_err());
+}
+
+/// Access's own format through mdbtools, which reads single tables only.
+#[test]
+fn an_access_file_is_read_from_a_copy() {
+    let Some(driver) = installed("MDBTools") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let original = folder.path().join("Shop.mdb");
+    let sales = [(1, "Käse", -125_i64), (2, "Milch", 10_000), (3, "it's", 0)];
+    std::fs::write(&original, jet::shop(&sales)).unwrap();
+    let still = Duration::from_millis(50);
+    let copy = FileCopy::with_still(original, &folder.path().join("own"), still);
+    let mut engine = OdbcEngine::over_copy(connection(&format!("Driver={{{driver}}}"), "", None), copy, LIMITS);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while let Err(error) = engine.begin() {
+        assert!(Instant::now() < deadline, "{error}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    let rows = engine.query("SELECT Id, Article, Price FROM Sales WHERE Id >= $1", &[Value::Integer(2)], 10).unwrap();
+    engine.finish();
+    assert_eq!(rows.columns, ["id", "article", "price"]);
+    let read: Vec<Vec<String>> = rows.rows.iter().map(|row| row.iter().map(Value::text).collect()).collect();
+    assert_eq!(read, [["2", "Milch", "1.0000"], ["3", "it's", "0.0000"]]);
 }
 
 fn within(ids: &mut impl FnMut() -> Option<usize>, expected: Option<usize>) -> Option<usize> {

@@ -128,6 +128,7 @@ impl FirebirdEngine {
 }
 
 fn too_much(text: String) -> Finding {
-    let hint = "create a login of its own with SELECT on the tables of the profile: see docs/pos/firebird.md".to_owned();
+    let hint =
+        "create a login of its own with SELECT on the tables of the profile: see docs/pos/firebird.md".to_owned();
     Finding { weight: Weight::Warning, text, hint }
 }

@@ -78,7 +78,9 @@ pub enum MssqlError {
         limit: Duration,
     },
     /// A setting that cannot be met.
-    #[error("this build speaks to SQL Server without encryption only: set `tls = \"off\"` if you trust the network between")]
+    #[error(
+        "this build speaks to SQL Server without encryption only: set `tls = \"off\"` if you trust the network between"
+    )]
     NoEncryption,
     /// A query that is not one.
     #[error("only queries that begin with SELECT or WITH are run")]
@@ -157,9 +159,8 @@ impl MssqlEngine {
         let allowed = runtime.block_on(answered(&mut session, snapshot, limit)).map_err(|cause| self.named(cause))?;
         let isolation = if allowed == Some(1) { "SNAPSHOT" } else { "READ COMMITTED" };
         let wait = self.limits.lock.as_millis();
-        let settings = format!(
-            "SET LOCK_TIMEOUT {wait}; SET DEADLOCK_PRIORITY LOW; SET TRANSACTION ISOLATION LEVEL {isolation};"
-        );
+        let settings =
+            format!("SET LOCK_TIMEOUT {wait}; SET DEADLOCK_PRIORITY LOW; SET TRANSACTION ISOLATION LEVEL {isolation};");
         runtime.block_on(done(&mut session, &settings, limit)).map_err(|cause| self.named(cause))?;
         self.session = Some(session);
         Ok(())
@@ -220,7 +221,9 @@ async fn done(session: &mut Session, sql: &str, limit: Duration) -> Result<(), C
         session.simple_query(sql).await?.into_results().await?;
         Ok::<_, tiberius::error::Error>(())
     };
-    Ok(tokio::time::timeout(limit, run).await.map_err(|_| MssqlError::TimedOut { step: "run a statement", limit })??)
+    Ok(tokio::time::timeout(limit, run)
+        .await
+        .map_err(|_| MssqlError::TimedOut { step: "run a statement", limit })??)
 }
 
 /// The first number of the first row.
@@ -340,8 +343,7 @@ const ROLES_THAT_SAY_ALL: usize = 2;
 
 impl MssqlEngine {
     fn look_at_rights(&mut self) -> Result<Vec<Finding>, Cause> {
-        let columns: Vec<String> =
-            RIGHTS.iter().enumerate().map(|(at, (_, sql))| format!("{sql} AS r{at}")).collect();
+        let columns: Vec<String> = RIGHTS.iter().enumerate().map(|(at, (_, sql))| format!("{sql} AS r{at}")).collect();
         let rows = self.query(&format!("SELECT {}", columns.join(", ")), &[], 1)?.rows;
         let row = rows.into_iter().next().unwrap_or_default();
         let mut findings = Vec::new();
@@ -350,7 +352,8 @@ impl MssqlEngine {
                 break;
             }
             if is_one(value) {
-                let hint = "create a login of its own with SELECT on the tables of the profile: see docs/pos/sql-server.md";
+                let hint =
+                    "create a login of its own with SELECT on the tables of the profile: see docs/pos/sql-server.md";
                 findings.push(Finding {
                     weight: Weight::Warning,
                     text: format!("the login `{}` {what}", self.to.user),

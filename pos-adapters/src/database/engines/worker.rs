@@ -57,7 +57,9 @@ pub enum WorkerError {
     #[error("no transaction is open")]
     NotBegun,
     /// Too many connections hang.
-    #[error("{GIVEN_UP_MAX} connections to the database still hang; no further one is made until one of them has ended")]
+    #[error(
+        "{GIVEN_UP_MAX} connections to the database still hang; no further one is made until one of them has ended"
+    )]
     Hanging,
 }
 
@@ -89,7 +91,10 @@ pub(super) struct Worker<S: Session> {
 
 impl<S: Session> fmt::Debug for Worker<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").field("connected", &self.link.is_some()).field("begun", &self.begun).finish_non_exhaustive()
+        f.debug_struct("Worker")
+            .field("connected", &self.link.is_some())
+            .field("begun", &self.begun)
+            .finish_non_exhaustive()
     }
 }
 
@@ -167,9 +172,8 @@ impl<S: Session + 'static> Worker<S> {
         let (requests, asked) = sync_channel(1);
         let (answer, answers) = sync_channel(1);
         let login = self.login.clone();
-        let thread = thread::Builder::new()
-            .name("database".to_owned())
-            .spawn(move || serve::<S>(&login, &asked, &answer))?;
+        let thread =
+            thread::Builder::new().name("database".to_owned()).spawn(move || serve::<S>(&login, &asked, &answer))?;
         let mut link = Link { requests, answers, number: 0, thread };
         // Connecting is several round trips, some of them with a limit of their own.
         match link.wait("connect", self.limits.connect.saturating_mul(2)) {
@@ -240,9 +244,7 @@ fn serve<S: Session>(login: &S::Login, requests: &Receiver<Request>, answers: &S
     while let Ok(request) = requests.recv() {
         let answer = match request {
             Request::Begin => session.begin().map(|()| Reply::Done),
-            Request::Query { sql, parameters, rows_max } => {
-                session.query(&sql, &parameters, rows_max).map(Reply::Rows)
-            }
+            Request::Query { sql, parameters, rows_max } => session.query(&sql, &parameters, rows_max).map(Reply::Rows),
             Request::Finish => session.finish().map(|()| Reply::Done),
         };
         let failed = answer.is_err();

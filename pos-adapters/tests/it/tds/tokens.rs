@@ -315,7 +315,11 @@ pub(crate) fn read_value(rest: &mut &[u8]) -> String {
             let length = usize::from(take(1)[0]);
             let mut bytes = take(length);
             bytes.resize(8, 0);
-            if length == 0 { "int:null".to_owned() } else { format!("int:{}", i64::from_le_bytes(bytes.try_into().unwrap())) }
+            if length == 0 {
+                "int:null".to_owned()
+            } else {
+                format!("int:{}", i64::from_le_bytes(bytes.try_into().unwrap()))
+            }
         }
         NVARCHAR => {
             let longest = take(2);
@@ -324,7 +328,11 @@ pub(crate) fn read_value(rest: &mut &[u8]) -> String {
                 return long_text(&mut take);
             }
             let length = u16::from_le_bytes(take(2).try_into().unwrap());
-            if length == u16::MAX { "nvarchar:null".to_owned() } else { format!("nvarchar:{}", narrow(&take(length.into()))) }
+            if length == u16::MAX {
+                "nvarchar:null".to_owned()
+            } else {
+                format!("nvarchar:{}", narrow(&take(length.into())))
+            }
         }
         VARBINARY => {
             take(2);

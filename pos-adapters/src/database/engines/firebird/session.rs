@@ -120,8 +120,7 @@ fn query(
     };
     let names: Vec<String> = first.iter().map(|column| column.name.to_string()).collect();
     let columns: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-    let wide: Vec<bool> =
-        (0..names.len()).map(|at| found.iter().any(|row| row.get(at).is_some_and(is_wide))).collect();
+    let wide: Vec<bool> = (0..names.len()).map(|at| found.iter().any(|row| row.get(at).is_some_and(is_wide))).collect();
     let rows: Vec<Vec<Value>> = if wide.contains(&true) {
         let sql = as_text(&sql, &names, &wide)?;
         fetch(tx, &sql, &given, rows_max)?.into_iter().map(|row| join(row, &wide)).collect()

@@ -26,7 +26,9 @@ pub(super) fn value(column: &Column, data: &ColumnData<'_>) -> Result<Value, Cau
             (ColumnType::Money | ColumnType::Money4, Some(number)) => money(*number, column.name())?,
             _ => or_null(*number, Value::from_f64),
         },
-        ColumnData::Numeric(number) => or_null(*number, |number| Value::Decimal(scaled(number.value(), number.scale()))),
+        ColumnData::Numeric(number) => {
+            or_null(*number, |number| Value::Decimal(scaled(number.value(), number.scale())))
+        }
         ColumnData::String(text) => or_null(text.as_deref(), |text| padded(column.column_type(), text)),
         ColumnData::Guid(id) => or_null(*id, |id| Value::Text(id.to_string().to_lowercase())),
         ColumnData::Binary(bytes) => or_null(bytes.as_deref(), |bytes| Value::Bytes(bytes.to_vec())),

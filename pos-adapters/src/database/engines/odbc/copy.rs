@@ -132,8 +132,8 @@ impl FileCopy {
         // Opened for reading only, and shared as the system does it: the POS goes on writing.
         let from = File::open(&self.original).map_err(|cause| failed("open", &self.original, cause))?;
         let mut to = File::create(&fresh).map_err(|cause| failed("write", &fresh, cause))?;
-        let count = io::copy(&mut from.take(FILE_BYTES_MAX), &mut to)
-            .map_err(|cause| failed("copy", &self.original, cause))?;
+        let count =
+            io::copy(&mut from.take(FILE_BYTES_MAX), &mut to).map_err(|cause| failed("copy", &self.original, cause))?;
         drop(to);
         if count != stamp.bytes || self.stamp()? != stamp {
             fs::remove_file(&fresh).map_err(|cause| failed("remove", &fresh, cause))?;

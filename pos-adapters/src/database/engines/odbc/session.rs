@@ -2,7 +2,7 @@
 
 use odbc_api::buffers::{BufferDesc, ColumnarDynBuffer};
 use odbc_api::parameter::InputParameter;
-use odbc_api::{Connection, ConnectionOptions, Cursor, Error, environment};
+use odbc_api::{ColumnDescription, Connection, ConnectionOptions, Cursor, Error, ResultSetMetadata as _, environment};
 
 use super::Login;
 use super::values::{Kind, cell, kind, literal, parameter};
@@ -157,8 +157,11 @@ fn rows(mut cursor: impl Cursor, rows_max: usize) -> Result<Rows, Cause> {
     let mut columns = Vec::with_capacity(count);
     let mut kinds = Vec::with_capacity(count);
     for at in 1..=u16::try_from(count)? {
-        columns.push(cursor.col_name(at)?.to_lowercase());
-        kinds.push(kind(cursor.col_data_type(at)?));
+        // Not one attribute after the other: simple drivers know only the whole description.
+        let mut description = ColumnDescription::default();
+        cursor.describe_col(at, &mut description)?;
+        columns.push(description.name_to_string()?.to_lowercase());
+        kinds.push(kind(description.data_type));
     }
     let a_row: usize = kinds.iter().map(|kind| buffer(kind).bytes_per_row()).sum();
     let at_once = (FETCH_BYTES_MAX / a_row.max(1)).clamp(1, FETCH_ROWS_MAX).min(rows_max.max(1));

@@ -26,8 +26,13 @@ pub(super) enum Kind {
     /// A number with decimals, as text.
     Decimal,
     /// `padded`: `CHAR`, whose spaces at the end are not part of it.
-    Text { units_max: usize, padded: bool },
-    Bytes { bytes_max: usize },
+    Text {
+        units_max: usize,
+        padded: bool,
+    },
+    Bytes {
+        bytes_max: usize,
+    },
     Day,
     Time,
 }
@@ -63,7 +68,9 @@ pub(super) fn kind(data_type: DataType) -> Kind {
 pub(super) fn cell(kind: &Kind, column: AnyColumnBufferSlice<'_>, row: usize) -> Result<Value, Cause> {
     let odd = || Cause::from("the ODBC driver gives another type than it announced");
     Ok(match kind {
-        Kind::Integer => at(column.as_nullable_slice::<i64>().ok_or_else(odd)?, row).map_or(Value::Null, Value::Integer),
+        Kind::Integer => {
+            at(column.as_nullable_slice::<i64>().ok_or_else(odd)?, row).map_or(Value::Null, Value::Integer)
+        }
         Kind::Float => at(column.as_nullable_slice::<f64>().ok_or_else(odd)?, row).map_or(Value::Null, Value::from_f64),
         Kind::Single => {
             at(column.as_nullable_slice::<f32>().ok_or_else(odd)?, row).map_or(Value::Null, Value::from_f32)
