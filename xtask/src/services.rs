@@ -234,13 +234,12 @@ fn start_firebird(services: &mut Services) -> anyhow::Result<()> {
     let port = free_port()?;
     let library = firebird_library().context("Firebird's library folder is not below /usr/lib")?;
     let shared = Path::new("/usr/share/firebird/3.0");
-    for (target, name) in [
-        (library.join("plugins"), "plugins"),
-        (library.join("intl"), "intl"),
-        (shared.join("firebird.msg"), "firebird.msg"),
-    ] {
-        link(&target, &place.join(name))?;
-    }
+    link(&library.join("plugins"), &place.join("plugins"))?;
+    link(&shared.join("firebird.msg"), &place.join("firebird.msg"))?;
+    // Character sets are found only in a file that really is in the root folder.
+    let sets = "intl/libfbintl.so";
+    fs::create_dir_all(place.join("intl")).context("cannot make intl")?;
+    fs::copy(library.join(sets), place.join(sets)).with_context(|| format!("cannot copy {sets}"))?;
     let security = place.join("security3.fdb").display().to_string();
     let settings = format!(
         "SecurityDatabase = {security}\nRemoteServicePort = {port}\nRemoteBindAddress = 127.0.0.1\nDatabaseAccess = Full\n\

@@ -10,6 +10,18 @@ mod tls;
 
 use super::engine::{Connection, Dialect, Engine};
 
+#[cfg(feature = "firebird")]
+pub mod firebird;
+#[cfg(feature = "mssql")]
+pub mod mssql;
+#[cfg(feature = "odbc")]
+pub mod odbc;
+
+#[cfg(any(feature = "firebird", feature = "mssql", feature = "odbc"))]
+pub mod shared;
+#[cfg(any(feature = "firebird", feature = "odbc"))]
+pub mod worker;
+
 /// Makes the engine; connects nothing yet.
 ///
 /// # Errors
@@ -21,6 +33,12 @@ pub fn open(connection: Connection) -> Result<Box<dyn Engine>, String> {
         Dialect::Postgres => Ok(Box::new(postgres::Postgres::new(connection))),
         #[cfg(feature = "mysql")]
         Dialect::Mysql => Ok(Box::new(mysql::Mysql::new(connection))),
+        #[cfg(feature = "firebird")]
+        Dialect::Firebird => Ok(Box::new(firebird::FirebirdEngine::new(connection))),
+        #[cfg(feature = "mssql")]
+        Dialect::Mssql => Ok(Box::new(mssql::MssqlEngine::new(connection))),
+        #[cfg(feature = "odbc")]
+        Dialect::Odbc => Ok(Box::new(odbc::OdbcEngine::new(connection))),
         other => missing(other),
     }
 }
@@ -32,7 +50,9 @@ pub const fn is_built(dialect: Dialect) -> bool {
         Dialect::Sqlite => true,
         Dialect::Postgres => cfg!(feature = "postgres"),
         Dialect::Mysql => cfg!(feature = "mysql"),
-        Dialect::Mssql | Dialect::Firebird | Dialect::Odbc => false,
+        Dialect::Mssql => cfg!(feature = "mssql"),
+        Dialect::Firebird => cfg!(feature = "firebird"),
+        Dialect::Odbc => cfg!(feature = "odbc"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! File sources on real files in a temporary folder; the caller's clock is a number.
+//! Sources of every family on real files, ports, servers and databases; the caller's clock is a number.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing step of a test should stop it")]
 
@@ -6,16 +6,25 @@ mod captures;
 mod chunking;
 mod documents;
 mod export;
+#[cfg(feature = "firebird")]
+mod firebird;
+mod gate;
 mod hostile;
 mod journal;
-mod profiles;
+#[cfg(feature = "mssql")]
+mod mssql;
+#[cfg(feature = "odbc")]
+mod odbc;
 #[cfg(unix)]
 mod printer_line;
+mod profiles;
 mod receipt_text;
 mod receipt_tickets;
 mod settings;
 mod support;
 mod tables;
+#[cfg(feature = "mssql")]
+mod tds;
 #[cfg(unix)]
 mod terminals;
 mod text;
