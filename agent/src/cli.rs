@@ -104,6 +104,11 @@ pub enum Command {
         after_help = "Examples:\n  tillsync preview --source tills --limit 20\n  tillsync preview --source tills --input sample.csv --json"
     )]
     Preview(PreviewArgs),
+    /// Feed a captured file to a source of the running agent once more; what is known moves nothing.
+    #[command(
+        after_help = "The file is read with the source's own settings, beside its live reader. Nothing is booked twice.\n\nExamples:\n  tillsync replay --source till-1 capture.bin\n  tillsync replay --source tills /backup/2026-11-23.csv"
+    )]
+    Replay(ReplayArgs),
     /// Look for databases, sales files, printers and ports, and propose a configuration.
     #[command(
         after_help = "Only looks: it writes nothing but the proposal, and logs into nothing.\n\nExamples:\n  tillsync discover\n  tillsync discover /srv/pos --network 192.168.1.0/24 --output agent.toml"
@@ -220,6 +225,17 @@ pub struct CheckArgs {
     /// Also look at each source and ask each platform.
     #[arg(long)]
     pub online: bool,
+}
+
+/// `replay`
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// Name of the source.
+    #[arg(long, value_name = "NAME")]
+    pub source: String,
+    /// The file or folder.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
 }
 
 /// `discover`
@@ -454,6 +470,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         | Command::Run
         | Command::Preview(_)
         | Command::Discover(_)
+        | Command::Replay(_)
         | Command::Audit
         | Command::Status
         | Command::Outbox { .. }
@@ -503,6 +520,7 @@ mod tests {
             "check",
             "check --online",
             "preview --source a --input b --limit 3",
+            "replay --source a b.csv",
             "discover /srv --network 192.168.1.0/24 --output a.toml",
             "audit",
             "status",

@@ -51,6 +51,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Run => start(&config),
         Command::Check(_) => online::check(&cli.common.config, out),
         Command::Preview(args) => preview::preview(&config, args, out),
+        Command::Replay(args) => lists::replay(&config, args, out),
         Command::Audit => count(&config, out),
         Command::Status => support::status(&config, out),
         Command::Outbox { action } => lists::outbox(&config, action.as_ref(), out),

@@ -16,6 +16,8 @@ use crate::writer::{Command, Commands};
 
 const FOLDER: &str = "requests";
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
+/// A captured file may be large.
+const REPLAY_WAIT: Duration = Duration::from_secs(15 * 60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 const SCAN_EVERY: Duration = Duration::from_secs(60);
@@ -40,7 +42,8 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
     std::fs::rename(&temporary, &request).context("cannot put the request into place")?;
     let (_hold, wait) = std::sync::mpsc::channel::<()>();
     let asked = Instant::now();
-    while asked.elapsed() < ANSWER_WAIT {
+    let longest = if matches!(action, Action::Replay { .. }) { REPLAY_WAIT } else { ANSWER_WAIT };
+    while asked.elapsed() < longest {
         if let Ok(text) = std::fs::read_to_string(&done) {
             std::fs::remove_file(&done).ok();
             let answer: Result<String, String> =
@@ -52,8 +55,17 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
     anyhow::bail!("the agent does not answer; if it is not running, this is done at its next start")
 }
 
+/// Feeds a file to a source, by its name; see [`crate::replay`].
+pub type Replay = dyn Fn(&str, &Path) -> Result<String, String> + Send;
+
 /// Serves requests until woken with [`Wake::Stop`]. `sources` are told when they have to start from other cursors.
-pub fn serve(state: &Path, wakes: &Receiver<Wake>, commands: &Commands, sources: &[(String, Sender<Wake>)]) {
+pub fn serve(
+    state: &Path,
+    wakes: &Receiver<Wake>,
+    commands: &Commands,
+    sources: &[(String, Sender<Wake>)],
+    replay: &Replay,
+) {
     let folder = folder(state);
     if let Err(error) = std::fs::create_dir_all(&folder) {
         tracing::warn!(folder = %folder.display(), %error, "Commands cannot reach this agent");
@@ -62,7 +74,7 @@ pub fn serve(state: &Path, wakes: &Receiver<Wake>, commands: &Commands, sources:
     loop {
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json")) {
-            serve_one(&path, commands, sources);
+            serve_one(&path, commands, sources, replay);
         }
         match wakes.recv_timeout(SCAN_EVERY) {
             Ok(Wake::Stop) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
@@ -71,12 +83,17 @@ pub fn serve(state: &Path, wakes: &Receiver<Wake>, commands: &Commands, sources:
     }
 }
 
-fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)]) {
+fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)], replay: &Replay) {
     let answer = read(path).and_then(|action| {
+        if let Action::Replay { source, path } = &action {
+            tracing::info!(source, path = %path.display(), "Asked by a person to read a captured file");
+            return replay(source, path);
+        }
         let (reply, answer) = sync_channel(1);
         let rereads = match &action {
             Action::RereadSource { source } => Some(source.clone()),
             Action::RetryEntry { .. }
+            | Action::Replay { .. }
             | Action::DiscardEntry { .. }
             | Action::DiscardQuarantined { .. }
             | Action::ForgetTarget { .. } => None,

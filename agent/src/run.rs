@@ -23,7 +23,7 @@ use crate::status::StatusSnapshot;
 use crate::status::server::StatusServer;
 use crate::wake::FileEvents;
 use crate::writer::{Board, Command, Commands, Work, Writer};
-use crate::{connect, push, requests, status, upkeep};
+use crate::{connect, push, replay, requests, status, upkeep};
 
 /// SQLite's page cache of the writer. Larger transactions spill into the write-ahead log.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -165,7 +165,12 @@ fn start(
     watched.push((asked, wake.clone()));
     let (to_writer, routes) =
         (commands.clone(), sources.iter().map(|(name, wake, _)| (name.clone(), wake.clone())).collect::<Vec<_>>());
-    helpers.push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes))?));
+    let again: Box<requests::Replay> = {
+        let (config, clock, commands) = (config.clone(), Arc::clone(clock), commands.clone());
+        Box::new(move |source, path| replay::replay(&config, &clock, &commands, source, path))
+    };
+    helpers
+        .push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes, again.as_ref()))?));
     let (wake, wakes) = channel();
     let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
     helpers.push((wake, spawn("upkeep", move || upkeep.run(&wakes))?));

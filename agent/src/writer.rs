@@ -73,6 +73,13 @@ pub enum Command {
         /// Dropped when the chunk has been taken in.
         room: crate::ingest::Place,
     },
+    /// A captured file is fed to a source again: recorded like a chunk, beside the run of its reader.
+    Replay {
+        /// Index of the source.
+        source: usize,
+        /// What was read, without cursors and coverage; its signal is told after the commit.
+        chunk: Chunk,
+    },
     /// A source begins to read from where the database says it stands.
     BeginRun {
         /// Index of the source.
@@ -448,7 +455,8 @@ impl Writer {
         for command in group {
             if let Command::Chunk { source, .. } = &command {
                 self.end_runs(&[*source]);
-            } else {
+            } else if !matches!(command, Command::Replay { .. }) {
+                // Whoever asked for a replay is told by the signal that is dropped, and may ask again.
                 self.kept.push_back(command);
             }
         }
@@ -571,6 +579,13 @@ impl Writer {
                 applied.stored.extend(stored);
                 drop(room);
                 Ok(backlog.is_some_and(|bytes| bytes > 0))
+            }
+            Command::Replay { source, mut chunk } => {
+                applied.lines += u64::try_from(chunk.transactions.len()).unwrap_or(u64::MAX);
+                let stored = chunk.stored.take();
+                self.record(source, chunk, None)?;
+                applied.stored.extend(stored);
+                Ok(false)
             }
             Command::BeginRun { source, run, wake, reply } => {
                 let cursors = self.sources.get_mut(source).and_then(|runtime| {

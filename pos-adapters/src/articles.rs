@@ -139,6 +139,10 @@ impl PosSource for ArticleSource {
         self.inner.wake_with(waker);
     }
 
+    fn inbox(&self) -> Option<Arc<crate::pushed::Inbox>> {
+        self.inner.inbox()
+    }
+
     fn poll(&mut self, changed: &[PathBuf], now: Timestamp) -> Result<Poll, SourceError> {
         // Before reading: what was read must not be lost because the table is away.
         let table = self.table(now)?;

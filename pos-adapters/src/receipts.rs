@@ -24,9 +24,9 @@ mod row;
 mod screen;
 pub mod serial;
 pub mod settings;
-pub(crate) mod text_trial;
 pub mod store;
 pub mod tcp;
+pub(crate) mod text_trial;
 mod tokens;
 // What printed tickets mean.
 mod figures;

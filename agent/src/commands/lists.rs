@@ -1,11 +1,12 @@
 //! Lists of what waits for the platform or for a person, and the actions on them.
 
+use anyhow::Context as _;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value};
 
 use super::{exit, is_running, reader};
 use crate::cli::output::{Align, Output, Table};
-use crate::cli::{ListArgs, MappingAction, OutboxAction, QuarantineAction};
+use crate::cli::{ListArgs, MappingAction, OutboxAction, QuarantineAction, ReplayArgs};
 use crate::config::Config;
 use crate::requests;
 use crate::writer::admin::Action;
@@ -118,6 +119,16 @@ pub(super) fn mapping(config: &Config, action: Option<&MappingAction>, out: &mut
             act(config, &Action::ForgetTarget { sku: sku.clone(), platform: platform.clone() }, out)
         }
     }
+}
+
+/// Asks the running agent to read a captured file.
+pub(super) fn replay(config: &Config, args: &ReplayArgs, out: &mut Output) -> anyhow::Result<u8> {
+    let path = std::path::absolute(&args.path)?;
+    std::fs::metadata(&path).with_context(|| format!("cannot look at `{}`", path.display()))?;
+    if config.sources.iter().all(|source| source.name() != args.source) {
+        anyhow::bail!("there is no source `{}`", args.source);
+    }
+    act(config, &Action::Replay { source: args.source.clone(), path }, out)
 }
 
 fn act(config: &Config, action: &Action, out: &mut Output) -> anyhow::Result<u8> {

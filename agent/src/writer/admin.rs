@@ -30,6 +30,13 @@ pub enum Action {
         /// Its name.
         source: String,
     },
+    /// Read a captured file with the settings of a source; what is known gives nothing.
+    Replay {
+        /// Its name.
+        source: String,
+        /// The file or folder, absolute.
+        path: std::path::PathBuf,
+    },
     /// Give a quarantined record up.
     DiscardQuarantined {
         /// Its number.
@@ -78,6 +85,8 @@ impl Writer {
                 "quarantined record",
             )?,
             Action::RereadSource { source } => self.reread(&source)?,
+            // Read by the thread that takes requests, see `replay`; it never gets here.
+            Action::Replay { .. } => Err("a file is not replayed by the writer".to_owned()),
             Action::ForgetTarget { sku, platform } => self.forget(&sku, platform.as_deref())?,
         };
         self.board.recount(&self.conn)?;

@@ -137,7 +137,8 @@ impl Run {
             return Ok(Opened::Run(Box::new(Self::new(plan, path, stat, before, generation, Kind::Xml(xml), now))));
         }
         let print = if packed { print_of(&mut file, stat.size)? } else { dsfinvk::print_of_folder(&path)? };
-        let state = FileState { v: VERSION, size: stat.size, modified: stat.modified, print: print.clone(), ..before.clone() };
+        let state =
+            FileState { v: VERSION, size: stat.size, modified: stat.modified, print: print.clone(), ..before.clone() };
         if before.print == print {
             return Ok(Opened::Unchanged(state));
         }
@@ -210,7 +211,11 @@ impl Run {
                 let rest = if done { std::mem::take(&mut tables.rest) } else { Found::default() };
                 let print = tables.print.clone();
                 let chunk = self.chunk(Found { tickets, ..rest }, if done { self.stat.size } else { 0 });
-                Ok(if done { self.last(chunk, FileState { print, ..FileState::default() }) } else { Progress::Part(chunk, None) })
+                Ok(if done {
+                    self.last(chunk, FileState { print, ..FileState::default() })
+                } else {
+                    Progress::Part(chunk, None)
+                })
             }
         }
     }
@@ -335,7 +340,11 @@ impl Run {
         let done = zip.entries.is_empty();
         let print = zip.print.clone();
         let chunk = self.chunk(found, if done { self.stat.size } else { 0 });
-        Ok(if done { self.last(chunk, FileState { print, ..FileState::default() }) } else { Progress::Part(chunk, None) })
+        Ok(if done {
+            self.last(chunk, FileState { print, ..FileState::default() })
+        } else {
+            Progress::Part(chunk, None)
+        })
     }
 
     /// The end: what covers what, and the state to store.

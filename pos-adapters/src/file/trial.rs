@@ -54,6 +54,9 @@ fn settings(format: Format, items: Option<&str>) -> FileSettings {
         },
         signs: Signs::default(),
         status: StatusWords::default(),
+        fixed: None,
+        dbf: None,
+        sheet: None,
         ignore: Vec::new(),
     }
 }

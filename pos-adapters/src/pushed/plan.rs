@@ -141,7 +141,10 @@ impl Plan {
                 Some(Certificate::Files { certificate: certificate.clone(), private_key: private_key.clone() })
             }
             _ => {
-                faults.add("tls", "`certificate` and `private_key` belong together; leave both out for a certificate of our own");
+                faults.add(
+                    "tls",
+                    "`certificate` and `private_key` belong together; leave both out for a certificate of our own",
+                );
                 None
             }
         });

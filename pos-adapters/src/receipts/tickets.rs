@@ -466,7 +466,9 @@ impl TicketReader {
         }
         let proof = match verdict {
             Ok(proof) => proof,
-            Err(failure) if failure.rule == "total" && draft.total.is_none() && self.plan.unchecked == Unchecked::Accept => {
+            Err(failure)
+                if failure.rule == "total" && draft.total.is_none() && self.plan.unchecked == Unchecked::Accept =>
+            {
                 Proof { balance: Balance::Unchecked, held: Vec::new(), recalled: draft.recalled }
             }
             Err(failure) => {

@@ -108,7 +108,8 @@ fn the_inbox_is_bounded() {
     let mut waiting = Vec::new();
     let full = (0..1000).find(|number| {
         let body = ticket(*number, 1, 1);
-        let admitted = post.door.admit("till-1", &signed(&number.to_string(), body.as_bytes()), body.as_bytes(), NOW).unwrap();
+        let admitted =
+            post.door.admit("till-1", &signed(&number.to_string(), body.as_bytes()), body.as_bytes(), NOW).unwrap();
         waiting.push(admitted.told);
         post.inbox.put(admitted.delivery).is_err()
     });

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::figures::{NumberFormat, PrintedDateOrder};
 use super::super::scrub;
 use super::super::template::{RowKind, RowRule};
-use super::vocabulary::{
-    AMOUNT_LABELS, COUNT_LABELS, LINE_WORDS, NUMBER_WORDS, PEOPLE, REGISTER_WORDS, TITLES,
-};
+use super::vocabulary::{AMOUNT_LABELS, COUNT_LABELS, LINE_WORDS, NUMBER_WORDS, PEOPLE, REGISTER_WORDS, TITLES};
 use super::writing::{Piece, literal, pieces};
 
 /// Patterns of one kind, at most.
@@ -41,7 +39,8 @@ impl Cut {
         let before: String = self.pieces.iter().take(at).map(written).collect();
         let after: String = self.pieces.iter().skip(at).skip(1).map(written).collect();
         let flag = after.trim();
-        let short = flag.len() <= 3 && flag.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || "*#+".contains(c));
+        let short =
+            flag.len() <= 3 && flag.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || "*#+".contains(c));
         Some((trimmed(&before).to_owned(), !short))
     }
 }
@@ -55,7 +54,11 @@ fn written(piece: &Piece) -> String {
 }
 
 fn trimmed(label: &str) -> &str {
-    label.trim().trim_end_matches([':', '.', '-', '=', '_', '*', ' ']).trim_start_matches(['*', '-', '=', '.', ' ']).trim()
+    label
+        .trim()
+        .trim_end_matches([':', '.', '-', '=', '_', '*', ' '])
+        .trim_start_matches(['*', '-', '=', '.', ' '])
+        .trim()
 }
 
 /// Rules gathered by kind, each with its patterns in the order found.
@@ -258,11 +261,22 @@ pub(super) fn number_place(tickets: &[Vec<Cut>]) -> Option<NumberPlace> {
         .iter()
         .filter(|(_, (on, values, named, _))| {
             // A place without a word must differ everywhere, and on enough tickets for that to mean something.
-            common(on.len()) && if *named { values.len().saturating_mul(2) > on.len() } else { values.len() == on.len() && on.len() >= 3 }
+            common(on.len())
+                && if *named {
+                    values.len().saturating_mul(2) > on.len()
+                } else {
+                    values.len() == on.len() && on.len() >= 3
+                }
         })
         .max_by_key(|((shape, index), (on, values, named, numbers))| {
             let grows = numbers.is_sorted();
-            (*named && values.len() == on.len(), grows, *named, values.len(), std::cmp::Reverse((shape.clone(), *index)))
+            (
+                *named && values.len() == on.len(),
+                grows,
+                *named,
+                values.len(),
+                std::cmp::Reverse((shape.clone(), *index)),
+            )
         })?;
     let ((shape, index), _) = best;
     Some(NumberPlace { shape: shape.clone(), index: *index })
@@ -283,7 +297,9 @@ pub(super) fn heads(tickets: &[Vec<Cut>], place: Option<&NumberPlace>, rules: &m
         let is_register = |index: usize| {
             numbers.get(index).is_some_and(|(word, _)| REGISTER_WORDS.contains(&word.as_str())) && !is_number(index)
         };
-        let matters = row.has(&Piece::Date) || row.has(&Piece::Time) || (0..numbers.len()).any(|i| is_number(i) || is_register(i));
+        let matters = row.has(&Piece::Date)
+            || row.has(&Piece::Time)
+            || (0..numbers.len()).any(|i| is_number(i) || is_register(i));
         let registers = (0..numbers.len()).filter(|index| is_register(*index)).count();
         if matters {
             let mut taken = 0;
@@ -330,9 +346,9 @@ pub(super) fn frames(tickets: &[Vec<Cut>], rules: &mut Rules) {
 
 /// Where each ticket of a journal ends: behind the row with the ticket number. `None` if that is not after the totals.
 pub(super) fn split_journal(rows: &[Cut]) -> Option<Vec<Vec<Cut>>> {
-    let is_total = |row: &Cut| row.label().is_some_and(|(label, _)| {
-        find(AMOUNT_LABELS, &label.to_lowercase()) == Some(RowKind::Total)
-    });
+    let is_total = |row: &Cut| {
+        row.label().is_some_and(|(label, _)| find(AMOUNT_LABELS, &label.to_lowercase()) == Some(RowKind::Total))
+    };
     let totals = rows.iter().filter(|row| is_total(row)).count();
     if totals < 2 {
         return None;
@@ -346,9 +362,10 @@ pub(super) fn split_journal(rows: &[Cut]) -> Option<Vec<Vec<Cut>>> {
         let apart = values.len().abs_diff(totals);
         values.is_sorted_by(|a, b| a < b) && apart.saturating_mul(4) <= totals && values.len() >= 2
     };
-    let (end, _) = shapes.iter().filter(|(_, values)| fits(values)).max_by_key(|(shape, values)| {
-        (values.len(), std::cmp::Reverse((*shape).clone()))
-    })?;
+    let (end, _) = shapes
+        .iter()
+        .filter(|(_, values)| fits(values))
+        .max_by_key(|(shape, values)| (values.len(), std::cmp::Reverse((*shape).clone())))?;
     let mut tickets = vec![Vec::new()];
     for row in rows {
         let ends = row.shape() == *end;

@@ -30,14 +30,29 @@ fn every_profile_has_a_script_for_each_database_of_its_pos() {
 #[test]
 fn no_column_with_a_customers_data_is_read() {
     const PERSONAL: &[&str] = &[
-        "customer", "cust_no", "cust_nam", "partner", "phone", "email", "address", "adrs", "card", "note", "person",
-        "comment", "signature", "cashier", "user", "tax_id",
+        "customer",
+        "cust_no",
+        "cust_nam",
+        "partner",
+        "phone",
+        "email",
+        "address",
+        "adrs",
+        "card",
+        "note",
+        "person",
+        "comment",
+        "signature",
+        "cashier",
+        "user",
+        "tax_id",
     ];
     for profile in PROFILES {
         for table in profile.tables {
             for column in table.columns {
                 // The customer column of ERPNext's price list tells prices of everybody from those of one customer.
-                let told_apart = profile.name == "erpnext-pos" && table.name.contains("Item Price") && *column == "customer";
+                let told_apart =
+                    profile.name == "erpnext-pos" && table.name.contains("Item Price") && *column == "customer";
                 let found = PERSONAL.iter().find(|word| column.to_lowercase().contains(*word));
                 assert!(found.is_none() || told_apart, "{}: {}.{column}", profile.name, table.name);
             }
@@ -113,8 +128,12 @@ CREATE USER 'tillsync'@'localhost' IDENTIFIED BY 'change-this-password' WITH MAX
 ",
     );
     for table in profile.tables {
-        let _ =
-            writeln!(out, "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';", table.columns.join(", "), table.name);
+        let _ = writeln!(
+            out,
+            "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';",
+            table.columns.join(", "),
+            table.name
+        );
     }
 }
 
