@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+mod articles;
 mod collectors;
 mod faults;
 mod kills;
