@@ -318,9 +318,27 @@ fn left_out(name: &str, package: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the servers live.
+/// Where the servers live: below the target folder, or, where their users cannot get there, in the folder for temporary
+/// files.
 fn folder() -> PathBuf {
-    shell::target().join("services")
+    let wanted = shell::target().join("services");
+    if !is_root() || wanted.ancestors().all(open_to_all) {
+        return wanted;
+    }
+    let name = shell::target().display().to_string().replace(['/', ' '], "-");
+    std::env::temp_dir().join(format!("tillsync-services{name}"))
+}
+
+/// Whether every user may pass through a folder; one that is not there yet will be made so.
+#[cfg(unix)]
+fn open_to_all(folder: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(folder).map_or(true, |found| found.permissions().mode() & 0o001 != 0)
+}
+
+#[cfg(not(unix))]
+fn open_to_all(_: &Path) -> bool {
+    true
 }
 
 /// An empty folder for one server.
