@@ -4,6 +4,8 @@
 
 mod captures;
 mod chunking;
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+mod database;
 mod documents;
 mod export;
 #[cfg(feature = "firebird")]
