@@ -2,12 +2,19 @@
 //! nothing; [`super::plan`] checks it and fills in the profile.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::check;
 use super::engine::{Dialect, Tls};
+use super::plan::Plan;
+use super::reader::DatabaseSource;
+use crate::file::SettingFault;
 use crate::file::settings::QuantitySign;
+use crate::{Finding, PosSource, SourceContext, SourceSettings};
 
 /// A database that the POS writes.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -166,7 +173,7 @@ pub struct Rules {
     pub lines_come_later: Option<bool>,
 }
 
-impl crate::SourceSettings for DatabaseSettings {
+impl SourceSettings for DatabaseSettings {
     fn name(&self) -> &str {
         &self.name
     }
@@ -175,11 +182,31 @@ impl crate::SourceSettings for DatabaseSettings {
         "database"
     }
 
-    fn reading(&self, input: &std::path::Path) -> Result<std::sync::Arc<dyn crate::SourceSettings>, String> {
-        Err(format!("source `{}` reads no files, so it cannot read `{}`", self.name, input.display()))
+    fn secrets(&self) -> Vec<(String, String)> {
+        self.password.iter().map(|reference| ("password".to_owned(), reference.clone())).collect()
     }
 
-    fn open(&self, _: &crate::SourceContext) -> Result<Box<dyn crate::PosSource>, Vec<crate::file::SettingFault>> {
-        Err(vec![crate::file::SettingFault { key: "kind".to_owned(), message: "is not in this build".to_owned() }])
+    fn vanish_limit(&self) -> Option<f64> {
+        self.vanish_limit
+    }
+
+    fn reading(&self, input: &Path) -> Result<Arc<dyn SourceSettings>, String> {
+        if self.engine != Dialect::Sqlite {
+            return Err(format!("source `{}` reads a server, so it cannot read `{}`", self.name, input.display()));
+        }
+        Ok(Arc::new(Self { path: Some(input.to_string_lossy().into_owned()), ..self.clone() }))
+    }
+
+    fn open(&self, context: &SourceContext) -> Result<Box<dyn PosSource>, Vec<SettingFault>> {
+        let plan = Plan::new(self, &context.zone)?;
+        Ok(Box::new(DatabaseSource::new(plan, Arc::clone(&context.secrets))))
+    }
+
+    fn probe(&self, context: &SourceContext) -> Vec<Finding> {
+        match Plan::new(self, &context.zone) {
+            Ok(plan) => check::findings(&plan, &*context.secrets),
+            // Faults of settings are shown when they are read.
+            Err(_) => Vec::new(),
+        }
     }
 }
