@@ -1,6 +1,7 @@
 //! The ready-made profiles on schemas written from the documented table and column names, with made-up data that shows
 //! each POS's traps.
 //!
+//! [`shop`] reads everything at each look, so a story says exactly what moves; [`whole`] goes through the poller.
 //! Profiles of SQL Server are told on SQLite and PostgreSQL; what differs there is looked at as text in [`text`].
 
 mod aronium;
@@ -16,3 +17,4 @@ mod server;
 mod shop;
 mod text;
 mod unicenta;
+mod whole;

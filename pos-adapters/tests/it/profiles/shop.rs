@@ -97,6 +97,16 @@ pub(crate) struct Shop {
 impl Shop {
     /// `None` where the server is not there; says so.
     pub(crate) fn open(kind: Kind, profile: &str, schema: &str, options: &[(&str, &[&str])]) -> Option<Self> {
+        Self::with_login(kind, profile, schema, options).map(|(shop, _)| shop)
+    }
+
+    /// Also gives the way in that the profile reads through.
+    pub(crate) fn with_login(
+        kind: Kind,
+        profile: &str,
+        schema: &str,
+        options: &[(&str, &[&str])],
+    ) -> Option<(Self, Connection)> {
         println!("on {kind:?}");
         let profile = profiles::by_name(profile).unwrap();
         let mut server = Server::start(kind)?;
@@ -105,14 +115,15 @@ impl Shop {
             Some(script) => server.login(script),
             None => server.connection(),
         };
-        Some(Self {
+        let shop = Self {
             kind,
             profile,
             options: filled_options(profile, options),
             server,
-            engine: engines::open(connection).unwrap(),
+            engine: engines::open(connection.clone()).unwrap(),
             ledger: BTreeMap::new(),
-        })
+        };
+        Some((shop, connection))
     }
 
     /// The POS writes.
