@@ -19,9 +19,32 @@ use crate::file::settings::QuantitySign;
 macro_rules! cell_sku {
     ($plus:literal, $item:literal, $one:literal, $two:literal, $three:literal) => {
         concat!(
-            $item, " ", $plus, " CASE WHEN ", $one, " <> '*' THEN '|' ", $plus, " ", $one, " ELSE '' END ", $plus,
-            " CASE WHEN ", $two, " <> '*' THEN '|' ", $plus, " ", $two, " ELSE '' END ", $plus,
-            " CASE WHEN ", $three, " <> '*' THEN '|' ", $plus, " ", $three, " ELSE '' END"
+            $item,
+            " ",
+            $plus,
+            " CASE WHEN ",
+            $one,
+            " <> '*' THEN '|' ",
+            $plus,
+            " ",
+            $one,
+            " ELSE '' END ",
+            $plus,
+            " CASE WHEN ",
+            $two,
+            " <> '*' THEN '|' ",
+            $plus,
+            " ",
+            $two,
+            " ELSE '' END ",
+            $plus,
+            " CASE WHEN ",
+            $three,
+            " <> '*' THEN '|' ",
+            $plus,
+            " ",
+            $three,
+            " ELSE '' END"
         )
     };
 }
@@ -139,7 +162,6 @@ macro_rules! sql {
     };
 }
 
-
 /// NCR Counterpoint.
 pub(super) const COUNTERPOINT: Profile = Profile {
     name: "ncr-counterpoint",
@@ -153,8 +175,20 @@ pub(super) const COUNTERPOINT: Profile = Profile {
         Table {
             name: "PS_TKT_HIST_LIN",
             columns: &[
-                "DOC_ID", "BUS_DAT", "LIN_SEQ_NO", "LIN_TYP", "ITEM_NO", "QTY_SOLD", "QTY_NUMER", "QTY_DENOM",
-                "IS_KIT_PAR", "ITEM_TYP", "STK_LOC_ID", "DIM_1_UPR", "DIM_2_UPR", "DIM_3_UPR",
+                "DOC_ID",
+                "BUS_DAT",
+                "LIN_SEQ_NO",
+                "LIN_TYP",
+                "ITEM_NO",
+                "QTY_SOLD",
+                "QTY_NUMER",
+                "QTY_DENOM",
+                "IS_KIT_PAR",
+                "ITEM_TYP",
+                "STK_LOC_ID",
+                "DIM_1_UPR",
+                "DIM_2_UPR",
+                "DIM_3_UPR",
             ],
         },
         Table {
@@ -164,15 +198,33 @@ pub(super) const COUNTERPOINT: Profile = Profile {
         Table {
             name: "PS_DOC_HDR",
             columns: &[
-                "DOC_ID", "DOC_TYP", "STR_ID", "STA_ID", "TKT_NO", "TKT_TYP", "TKT_DT", "LST_MAINT_DT",
+                "DOC_ID",
+                "DOC_TYP",
+                "STR_ID",
+                "STA_ID",
+                "TKT_NO",
+                "TKT_TYP",
+                "TKT_DT",
+                "LST_MAINT_DT",
                 "IS_DOC_COMMITTED",
             ],
         },
         Table {
             name: "PS_DOC_LIN",
             columns: &[
-                "DOC_ID", "LIN_SEQ_NO", "LIN_TYP", "ITEM_NO", "QTY_SOLD", "QTY_NUMER", "QTY_DENOM", "IS_KIT_PAR",
-                "ITEM_TYP", "STK_LOC_ID", "DIM_1_UPR", "DIM_2_UPR", "DIM_3_UPR",
+                "DOC_ID",
+                "LIN_SEQ_NO",
+                "LIN_TYP",
+                "ITEM_NO",
+                "QTY_SOLD",
+                "QTY_NUMER",
+                "QTY_DENOM",
+                "IS_KIT_PAR",
+                "ITEM_TYP",
+                "STK_LOC_ID",
+                "DIM_1_UPR",
+                "DIM_2_UPR",
+                "DIM_3_UPR",
             ],
         },
         Table {
@@ -188,12 +240,7 @@ pub(super) const COUNTERPOINT: Profile = Profile {
         Table { name: "IM_BARCOD", columns: &["ITEM_NO", "BARCOD", "DIM_1_UPR", "DIM_2_UPR", "DIM_3_UPR"] },
     ],
     options: &[
-        ProfileOption {
-            name: "store",
-            kind: OptionKind::Text,
-            default: Some("MAIN"),
-            help: "STR_ID of this store",
-        },
+        ProfileOption { name: "store", kind: OptionKind::Text, default: Some("MAIN"), help: "STR_ID of this store" },
         ProfileOption {
             name: "location",
             kind: OptionKind::Text,

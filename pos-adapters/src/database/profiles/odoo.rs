@@ -116,7 +116,8 @@ const BOM: Table = Table {
 };
 const BOM_LINE: Table = Table { name: "mrp_bom_line", columns: &["id", "bom_id", "product_id", "product_qty"] };
 
-const RESCUE: &str = "an order that a till sends after its session was closed comes late, in a rescue session, with its old time";
+const RESCUE: &str =
+    "an order that a till sends after its session was closed comes late, in a rescue session, with its old time";
 const UNITS: &str = "units of measure of kits are taken as the parts' own units";
 const SHIP_LATER: &str = "orders to be shipped later are taken off when they are paid";
 
@@ -125,18 +126,7 @@ pub(super) const ODOO: Profile = Profile {
     name: "odoo-pos",
     pos: "Odoo Point of Sale 14 and newer",
     dialects: &[Dialect::Postgres],
-    tables: &[
-        ORDER,
-        ORDER_LINE,
-        SESSION,
-        CONFIG,
-        PRODUCT,
-        TEMPLATE,
-        QUANT,
-        STOCK_LOCATION,
-        STOCK_WAREHOUSE,
-        PICKING,
-    ],
+    tables: &[ORDER, ORDER_LINE, SESSION, CONFIG, PRODUCT, TEMPLATE, QUANT, STOCK_LOCATION, STOCK_WAREHOUSE, PICKING],
     options: &[WAREHOUSE, SHOPS, SKU_COLUMN],
     sales: Sql {
         common: concat!(

@@ -19,8 +19,13 @@ use crate::file::settings::QuantitySign;
 macro_rules! order_sku {
     ($plus:literal) => {
         concat!(
-            "COALESCE(NULLIF(m.Barcode, ''), '#' ", $plus, " CAST(o.MenuItemId AS VARCHAR(12))) ", $plus,
-            " CASE WHEN o.PortionCount > 1 THEN '/' ", $plus, " o.PortionName ELSE '' END"
+            "COALESCE(NULLIF(m.Barcode, ''), '#' ",
+            $plus,
+            " CAST(o.MenuItemId AS VARCHAR(12))) ",
+            $plus,
+            " CASE WHEN o.PortionCount > 1 THEN '/' ",
+            $plus,
+            " o.PortionName ELSE '' END"
         )
     };
 }
@@ -29,8 +34,12 @@ macro_rules! order_sku {
 macro_rules! portion_sku {
     ($plus:literal) => {
         concat!(
-            "COALESCE(NULLIF(m.Barcode, ''), '#' ", $plus, " CAST(m.Id AS VARCHAR(12))) ", $plus,
-            " CASE WHEN (SELECT COUNT(*) FROM MenuItemPortions q WHERE q.MenuItemId = m.Id) > 1 THEN '/' ", $plus,
+            "COALESCE(NULLIF(m.Barcode, ''), '#' ",
+            $plus,
+            " CAST(m.Id AS VARCHAR(12))) ",
+            $plus,
+            " CASE WHEN (SELECT COUNT(*) FROM MenuItemPortions q WHERE q.MenuItemId = m.Id) > 1 THEN '/' ",
+            $plus,
             " n.Name ELSE '' END"
         )
     };

@@ -39,10 +39,10 @@ const REGISTERS: ProfileOption = ProfileOption {
 const STOCK: Meaning = Meaning { quantity: QuantitySign::Stock, ..Meaning::PLAIN };
 
 const NEGATIVE_OR_OLD: &str = "purchases and moves are seen only as far as the POS writes them to its stock diary";
-const DATES: &str = "a till with a wrong clock writes wrong dates: rows dated further back than the daily look are missed";
+const DATES: &str =
+    "a till with a wrong clock writes wrong dates: rows dated further back than the daily look are missed";
 const DEEP_KITS: &str = "kits inside kits inside kits are opened two levels deep only";
-const DELETED_KITS: &str =
-    "deleting a ticket with a kit puts the kit's parts back twice in the POS, and so in the web shop; count them in the POS";
+const DELETED_KITS: &str = "deleting a ticket with a kit puts the kit's parts back twice in the POS, and so in the web shop; count them in the POS";
 
 /// uniCenta 4 and newer, KrIOS: the stock diary.
 pub(super) const UNICENTA: Profile = Profile {

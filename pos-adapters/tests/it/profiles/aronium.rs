@@ -87,8 +87,15 @@ fn stock_on_hand_of_the_stores_warehouse(shop: &mut Shop) {
     assert_eq!(shop.products()[1], "4000000000024 4000000000024 20 Tea");
 }
 
-on!(aronium, "aronium", SCHEMA, [], [Sqlite], [
-    the_type_of_a_document_gives_the_sign,
-    documents_are_edited_and_deleted_later,
-    stock_on_hand_of_the_stores_warehouse,
-]);
+on!(
+    aronium,
+    "aronium",
+    SCHEMA,
+    [],
+    [Sqlite],
+    [
+        the_type_of_a_document_gives_the_sign,
+        documents_are_edited_and_deleted_later,
+        stock_on_hand_of_the_stores_warehouse,
+    ]
+);

@@ -51,10 +51,14 @@ fn post(shop: &mut Shop, maintained: &str) {
         "INSERT INTO PS_TKT_HIST SELECT DOC_ID, '2026-11-20 00:00:00', STR_ID, STA_ID, TKT_NO, TKT_TYP, TKT_DT,
          '2026-11-20 {maintained}', NULL FROM PS_DOC_HDR WHERE DOC_TYP = 'T'"
     ));
-    shop.pos("INSERT INTO PS_TKT_HIST_LIN SELECT DOC_ID, '2026-11-20 00:00:00', LIN_SEQ_NO, 'x', LIN_TYP, ITEM_NO, QTY_SOLD,
-      QTY_NUMER, QTY_DENOM, IS_KIT_PAR, ITEM_TYP, STK_LOC_ID, DIM_1_UPR, DIM_2_UPR, DIM_3_UPR FROM PS_DOC_LIN");
-    shop.pos("INSERT INTO PS_TKT_HIST_LIN_CELL SELECT DOC_ID, '2026-11-20 00:00:00', LIN_SEQ_NO, DIM_1_UPR, DIM_2_UPR,
-      DIM_3_UPR, QTY_SOLD FROM PS_DOC_LIN_CELL");
+    shop.pos(
+        "INSERT INTO PS_TKT_HIST_LIN SELECT DOC_ID, '2026-11-20 00:00:00', LIN_SEQ_NO, 'x', LIN_TYP, ITEM_NO, QTY_SOLD,
+      QTY_NUMER, QTY_DENOM, IS_KIT_PAR, ITEM_TYP, STK_LOC_ID, DIM_1_UPR, DIM_2_UPR, DIM_3_UPR FROM PS_DOC_LIN",
+    );
+    shop.pos(
+        "INSERT INTO PS_TKT_HIST_LIN_CELL SELECT DOC_ID, '2026-11-20 00:00:00', LIN_SEQ_NO, DIM_1_UPR, DIM_2_UPR,
+      DIM_3_UPR, QTY_SOLD FROM PS_DOC_LIN_CELL",
+    );
     for table in ["PS_DOC_HDR", "PS_DOC_LIN", "PS_DOC_LIN_CELL"] {
         shop.pos(&format!("DELETE FROM {table}"));
     }
@@ -124,8 +128,11 @@ fn returns_kits_orders_and_voids(shop: &mut Shop) {
     assert_eq!(shop.products()[1..3], ["MUG 4000000000017 5.5 Mug", "REPAIR - 10 Repair"]);
 }
 
-on!(counterpoint, "ncr-counterpoint", SCHEMA, [], [Sqlite, Postgres], [
-    a_sale_is_seen_before_it_is_posted_and_once,
-    ticket_numbers_come_again,
-    returns_kits_orders_and_voids,
-]);
+on!(
+    counterpoint,
+    "ncr-counterpoint",
+    SCHEMA,
+    [],
+    [Sqlite, Postgres],
+    [a_sale_is_seen_before_it_is_posted_and_once, ticket_numbers_come_again, returns_kits_orders_and_voids,]
+);

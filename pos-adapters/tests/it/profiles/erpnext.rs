@@ -31,7 +31,9 @@ fn invoice(name: &str, time: &str, docstatus: i32) -> String {
 }
 
 fn line(name: &str, parent: &str, idx: i32, article: &str, stock: &str) -> String {
-    format!("INSERT INTO `tabPOS Invoice Item` VALUES ('{name}', '{parent}', {idx}, '{article}', 1, {stock}, 'Box', {stock}, 'Shop - T')")
+    format!(
+        "INSERT INTO `tabPOS Invoice Item` VALUES ('{name}', '{parent}', {idx}, '{article}', 1, {stock}, 'Box', {stock}, 'Shop - T')"
+    )
 }
 
 fn submitted_invoices_move_stock_units(shop: &mut Shop) {
@@ -49,7 +51,9 @@ fn submitted_invoices_move_stock_units(shop: &mut Shop) {
     // Closing merges both into a Sales Invoice: `modified` moves, nothing else does.
     shop.pos("UPDATE `tabPOS Invoice` SET consolidated_invoice = 'SINV-9', modified = '2026-11-20 20:00:00.000001'");
     assert_eq!(shop.look(), [""; 0]);
-    shop.pos("UPDATE `tabPOS Invoice` SET docstatus = 2, modified = '2026-11-20 20:10:00' WHERE name = 'PSINV-2026-00001'");
+    shop.pos(
+        "UPDATE `tabPOS Invoice` SET docstatus = 2, modified = '2026-11-20 20:10:00' WHERE name = 'PSINV-2026-00001'",
+    );
     assert_eq!(shop.look(), ["MUG 6 void"]);
     // A cancelled invoice may be deleted, and an amended one has a name of its own.
     shop.pos("DELETE FROM `tabPOS Invoice` WHERE name = 'PSINV-2026-00001'");
@@ -90,8 +94,11 @@ fn stock_on_hand_moves_when_the_day_is_closed(shop: &mut Shop) {
     assert_eq!(shop.products()[1..3], ["MUG 4000000000017 5.5 Mug", "MUG 4000000000024 5.5 Mug"]);
 }
 
-on!(erpnext, "erpnext-pos", SCHEMA, [("warehouse", &["Shop - T"])], [Sqlite, Mysql], [
-    submitted_invoices_move_stock_units,
-    bundles_move_their_parts,
-    stock_on_hand_moves_when_the_day_is_closed,
-]);
+on!(
+    erpnext,
+    "erpnext-pos",
+    SCHEMA,
+    [("warehouse", &["Shop - T"])],
+    [Sqlite, Mysql],
+    [submitted_invoices_move_stock_units, bundles_move_their_parts, stock_on_hand_moves_when_the_day_is_closed,]
+);

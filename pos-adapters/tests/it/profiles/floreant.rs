@@ -87,9 +87,16 @@ fn stock_on_hand_is_without_what_open_tickets_took(shop: &mut Shop) {
     assert_eq!(shop.products()[0], "#2 - 18 Beans");
 }
 
-on!(floreant, "floreant", SCHEMA, [("terminals", &["7"])], [Sqlite, Postgres, Mysql], [
-    only_settled_tickets_move_stock,
-    a_void_comes_late_and_waste_stays_gone,
-    a_reopened_ticket_moves_the_difference_at_once,
-    stock_on_hand_is_without_what_open_tickets_took,
-]);
+on!(
+    floreant,
+    "floreant",
+    SCHEMA,
+    [("terminals", &["7"])],
+    [Sqlite, Postgres, Mysql],
+    [
+        only_settled_tickets_move_stock,
+        a_void_comes_late_and_waste_stays_gone,
+        a_reopened_ticket_moves_the_difference_at_once,
+        stock_on_hand_is_without_what_open_tickets_took,
+    ]
+);

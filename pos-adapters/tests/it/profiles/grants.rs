@@ -30,14 +30,29 @@ fn every_profile_has_a_script_for_each_database_of_its_pos() {
 #[test]
 fn no_column_with_a_customers_data_is_read() {
     const PERSONAL: &[&str] = &[
-        "customer", "cust_no", "cust_nam", "partner", "phone", "email", "address", "adrs", "card", "note", "person",
-        "comment", "signature", "cashier", "user", "tax_id",
+        "customer",
+        "cust_no",
+        "cust_nam",
+        "partner",
+        "phone",
+        "email",
+        "address",
+        "adrs",
+        "card",
+        "note",
+        "person",
+        "comment",
+        "signature",
+        "cashier",
+        "user",
+        "tax_id",
     ];
     for profile in PROFILES {
         for table in profile.tables {
             for column in table.columns {
                 // The customer column of ERPNext's price list tells prices of everybody from those of one customer.
-                let told_apart = profile.name == "erpnext-pos" && table.name.contains("Item Price") && *column == "customer";
+                let told_apart =
+                    profile.name == "erpnext-pos" && table.name.contains("Item Price") && *column == "customer";
                 let found = PERSONAL.iter().find(|word| column.to_lowercase().contains(*word));
                 assert!(found.is_none() || told_apart, "{}: {}.{column}", profile.name, table.name);
             }
@@ -72,7 +87,7 @@ fn scripts_give_nothing_but_the_right_to_read() {
 /// The script for an administrator of the POS's database.
 fn script_of(profile: &Profile, dialect: Dialect) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "-- Rights of Tillsync, profile `{}`: {}.", profile.name, profile.pos);
+    writeln!(out, "-- Rights of Tillsync, profile `{}`: {}.", profile.name, profile.pos).unwrap();
     match dialect {
         Dialect::Postgres => postgres(profile, &mut out),
         Dialect::Mysql => mysql(profile, &mut out),
@@ -99,7 +114,7 @@ GRANT USAGE ON SCHEMA public TO tillsync;
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(out, "GRANT SELECT ({})\n  ON {} TO tillsync;", table.columns.join(", "), table.name);
+        writeln!(out, "GRANT SELECT ({})\n  ON {} TO tillsync;", table.columns.join(", "), table.name).unwrap();
     }
 }
 
@@ -113,8 +128,8 @@ CREATE USER 'tillsync'@'localhost' IDENTIFIED BY 'change-this-password' WITH MAX
 ",
     );
     for table in profile.tables {
-        let _ =
-            writeln!(out, "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';", table.columns.join(", "), table.name);
+        writeln!(out, "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';", table.columns.join(", "), table.name)
+            .unwrap();
     }
 }
 
@@ -128,7 +143,7 @@ CREATE USER tillsync FOR LOGIN tillsync;
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(out, "GRANT SELECT ON dbo.{} ({})\n  TO tillsync;", table.name, table.columns.join(", "));
+        writeln!(out, "GRANT SELECT ON dbo.{} ({})\n  TO tillsync;", table.name, table.columns.join(", ")).unwrap();
     }
 }
 
@@ -141,7 +156,7 @@ COMMIT;
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(out, "GRANT SELECT ON {} TO USER tillsync;", table.name);
+        writeln!(out, "GRANT SELECT ON {} TO USER tillsync;", table.name).unwrap();
     }
     out.push_str("COMMIT;\n");
 }
@@ -155,6 +170,6 @@ fn sqlite(profile: &Profile, out: &mut String) {
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(out, "--   {} ({})", table.name, table.columns.join(", "));
+        writeln!(out, "--   {} ({})", table.name, table.columns.join(", ")).unwrap();
     }
 }

@@ -87,8 +87,10 @@ fn refunds_services_combos_and_other_shops(shop: &mut Shop) {
 }
 
 fn stock_on_hand_knows_an_order_when_its_goods_are_moved(shop: &mut Shop) {
-    shop.pos("INSERT INTO stock_quant VALUES (1, 1, 8, 10, 4), (2, 1, 9, 2.5, 0), (3, 1, 15, 70, 0), (4, 1, 5, 30, 0),
-      (5, 2, 5, 3, 0)");
+    shop.pos(
+        "INSERT INTO stock_quant VALUES (1, 1, 8, 10, 4), (2, 1, 9, 2.5, 0), (3, 1, 15, 70, 0), (4, 1, 5, 30, 0),
+      (5, 2, 5, 3, 0)",
+    );
     // The last tea was sold: Odoo deletes the quant of nothing. A stamp was never in stock.
     assert_eq!(shop.on_hand(), ["MUG 12.5", "TEA 0"]);
     // Stock moves when the session is closed.
@@ -117,9 +119,16 @@ fn kits_are_opened_once(shop: &mut Shop) {
     assert_eq!(shop.on_hand(), ["MUG 6", "TEA 8.5"]);
 }
 
-on!(odoo, "odoo-pos", SCHEMA, [("shops", &["Shop"])], [Sqlite, Postgres], [
-    an_order_that_is_sent_again_moves_the_difference,
-    refunds_services_combos_and_other_shops,
-    stock_on_hand_knows_an_order_when_its_goods_are_moved,
-]);
+on!(
+    odoo,
+    "odoo-pos",
+    SCHEMA,
+    [("shops", &["Shop"])],
+    [Sqlite, Postgres],
+    [
+        an_order_that_is_sent_again_moves_the_difference,
+        refunds_services_combos_and_other_shops,
+        stock_on_hand_knows_an_order_when_its_goods_are_moved,
+    ]
+);
 on!(odoo_kits, "odoo-pos-kits", SCHEMA, [("shops", &["Shop"])], [Sqlite, Postgres], [kits_are_opened_once]);

@@ -74,4 +74,11 @@ fn the_login_reads_invoices_without_customers(shop: &mut Shop) {
 on!(unicenta, "unicenta", UNICENTA, [], [Postgres, Mysql], [the_login_reads_the_diary_only]);
 on!(floreant, "floreant", FLOREANT, [], [Postgres, Mysql], [the_login_reads_tickets_without_customers]);
 on!(odoo, "odoo-pos", ODOO, [], [Postgres], [the_login_reads_orders_without_partners]);
-on!(erpnext, "erpnext-pos", ERPNEXT, [("warehouse", &["Shop - T"])], [Mysql], [the_login_reads_invoices_without_customers]);
+on!(
+    erpnext,
+    "erpnext-pos",
+    ERPNEXT,
+    [("warehouse", &["Shop - T"])],
+    [Mysql],
+    [the_login_reads_invoices_without_customers]
+);

@@ -76,8 +76,11 @@ fn stock_on_hand_is_without_noninventory(shop: &mut Shop) {
     assert_eq!(shop.products()[2..4], ["MUG 4000000000017 5.5 Mug", "MUG 4000000000024 5.5 Mug"]);
 }
 
-on!(dynamics_rms, "dynamics-rms", SCHEMA, [("store", &["1"])], [Sqlite, Postgres], [
-    numbers_belong_to_a_store,
-    returns_voids_and_late_uploads,
-    stock_on_hand_is_without_noninventory,
-]);
+on!(
+    dynamics_rms,
+    "dynamics-rms",
+    SCHEMA,
+    [("store", &["1"])],
+    [Sqlite, Postgres],
+    [numbers_belong_to_a_store, returns_voids_and_late_uploads, stock_on_hand_is_without_noninventory,]
+);

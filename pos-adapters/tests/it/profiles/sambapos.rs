@@ -71,7 +71,10 @@ fn merged_tickets_move_nothing_twice(shop: &mut Shop) {
     assert_eq!(shop.look(), ["4000000000017 -2 sale", "4000000000017 -2 sale"]);
     shop.pos(&ticket(3, "09:30:00", 1));
     shop.pos("UPDATE Orders SET TicketId = 3");
-    assert_eq!(shop.look(), ["4000000000017 2 edit", "4000000000017 2 edit", "4000000000017 -2 sale", "4000000000017 -2 sale"]);
+    assert_eq!(
+        shop.look(),
+        ["4000000000017 2 edit", "4000000000017 2 edit", "4000000000017 -2 sale", "4000000000017 -2 sale"]
+    );
     shop.pos("DELETE FROM Tickets WHERE Id IN (1, 2)");
     assert_eq!(shop.look(), [""; 0]);
     shop.pos("DELETE FROM Tickets WHERE Id = 3");
@@ -80,13 +83,17 @@ fn merged_tickets_move_nothing_twice(shop: &mut Shop) {
 
 fn counts_come_from_the_last_work_period(shop: &mut Shop) {
     assert_eq!(shop.on_hand(), [""; 0], "nothing was ever counted");
-    shop.pos("INSERT INTO PeriodicConsumptions VALUES (1, 1, '2026-11-18 08:00:00', '2026-11-18 22:00:00'),
-      (2, 2, '2026-11-19 08:00:00', '2026-11-19 22:00:00')");
+    shop.pos(
+        "INSERT INTO PeriodicConsumptions VALUES (1, 1, '2026-11-18 08:00:00', '2026-11-18 22:00:00'),
+      (2, 2, '2026-11-19 08:00:00', '2026-11-19 22:00:00')",
+    );
     shop.pos("INSERT INTO WarehouseConsumptions VALUES (1, 1, 1), (2, 2, 1), (3, 2, 2)");
     // Cola by the crate of 24: three and a half should be there. Beans serve two portions; soup has two ingredients.
-    shop.pos("INSERT INTO PeriodicConsumptionItems VALUES (1, 1, 1, 10, 24, 9, 0, 0, 0, NULL),
+    shop.pos(
+        "INSERT INTO PeriodicConsumptionItems VALUES (1, 1, 1, 10, 24, 9, 0, 0, 0, NULL),
       (2, 2, 2, 10, 24, 3, 1, 0, 0.5, NULL), (3, 2, 2, 11, 1, 9000, 0, 0, 0, NULL), (4, 2, 2, 12, 1, 5, 0, 0, 0, NULL),
-      (5, 2, 3, 10, 24, 50, 0, 0, 0, NULL)");
+      (5, 2, 3, 10, 24, 50, 0, 0, 0, NULL)",
+    );
     assert_eq!(shop.on_hand(), ["4000000000017 84"]);
     shop.pos("UPDATE PeriodicConsumptionItems SET PhysicalInventory = 3 WHERE Id = 2");
     assert_eq!(shop.on_hand(), ["4000000000017 72"], "somebody counted");
@@ -96,11 +103,17 @@ fn counts_come_from_the_last_work_period(shop: &mut Shop) {
     shop.pos(&order(3, 1, 1, NORMAL, "8", (0, 0)));
     shop.pos("UPDATE PeriodicConsumptionItems SET PhysicalInventory = 0 WHERE Id = 2");
     assert_eq!(shop.on_hand(), ["4000000000017 -1"], "sold since then, and one came back");
-    assert_eq!(shop.products(), ["#2/1 kg - 20 Beans", "#2/250 g - 6 Beans", "#3 - 5 Soup", "4000000000017 4000000000017 2.5 Cola"]);
+    assert_eq!(
+        shop.products(),
+        ["#2/1 kg - 20 Beans", "#2/250 g - 6 Beans", "#3 - 5 Soup", "4000000000017 4000000000017 2.5 Cola"]
+    );
 }
 
-on!(sambapos, "sambapos", SCHEMA, [], [Sqlite, Postgres], [
-    order_lines_say_what_they_do,
-    merged_tickets_move_nothing_twice,
-    counts_come_from_the_last_work_period,
-]);
+on!(
+    sambapos,
+    "sambapos",
+    SCHEMA,
+    [],
+    [Sqlite, Postgres],
+    [order_lines_say_what_they_do, merged_tickets_move_nothing_twice, counts_come_from_the_last_work_period,]
+);

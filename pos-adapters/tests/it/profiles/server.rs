@@ -154,7 +154,11 @@ mod postgres {
 
     fn connect(runtime: &Runtime, connection: &Connection) -> Client {
         let mut config = tokio_postgres::Config::new();
-        config.host(&connection.host).port(connection.port.unwrap()).user(&connection.user).dbname(&connection.database);
+        config
+            .host(&connection.host)
+            .port(connection.port.unwrap())
+            .user(&connection.user)
+            .dbname(&connection.database);
         config.password(connection.password.as_ref().unwrap());
         let (client, link) = runtime.block_on(config.connect(NoTls)).unwrap();
         runtime.spawn(link);
@@ -247,7 +251,8 @@ mod mysql {
     fn statements(sql: &str) -> impl Iterator<Item = String> {
         let kept: Vec<&str> = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
         let kept = kept.join("\n");
-        let list: Vec<String> = kept.split(';').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect();
+        let list: Vec<String> =
+            kept.split(';').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect();
         list.into_iter()
     }
 

@@ -4,7 +4,6 @@
 //! script gives all that is needed.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
@@ -168,9 +167,11 @@ impl Shop {
 
     fn record(&mut self, key: String, difference: Diff, moved: &mut Vec<String>) {
         if let Diff::Changed { snapshot, movements } = difference {
-            moved.extend(movements.iter().map(|movement| {
-                format!("{} {} {}", movement.sku, movement.delta, movement.kind.as_str())
-            }));
+            moved.extend(
+                movements
+                    .iter()
+                    .map(|movement| format!("{} {} {}", movement.sku, movement.delta, movement.kind.as_str())),
+            );
             self.ledger.insert(key, snapshot);
         }
     }
@@ -287,14 +288,11 @@ fn filled_options(profile: &Profile, given: &[(&str, &[&str])]) -> BTreeMap<&'st
 /// A number of the database, rounded to six decimals.
 fn amount(value: &Value) -> Quantity {
     let text = value.text();
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    if fraction.len() <= 6 {
+    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    if decimals <= 6 {
         return Quantity::parse(&text).unwrap();
     }
-    let mut rounded = String::new();
-    let _ = write!(rounded, "{:.6}", text.parse::<f64>().unwrap());
-    assert!(!whole.is_empty());
-    Quantity::parse(&rounded).unwrap()
+    Quantity::parse(&format!("{:.6}", text.parse::<f64>().unwrap())).unwrap()
 }
 
 /// A connection to a file.

@@ -29,7 +29,9 @@ INSERT INTO closedcash VALUES ('m1', 'till-1'), ('m2', 'till-of-the-other-shop')
 ";
 
 fn diary(id: &str, time: &str, reason: i32, location: &str, product: &str, units: &str) -> String {
-    format!("INSERT INTO stockdiary VALUES ('{id}', '2026-11-20 {time}', {reason}, '{location}', '{product}', NULL, {units}, 1, 'till')")
+    format!(
+        "INSERT INTO stockdiary VALUES ('{id}', '2026-11-20 {time}', {reason}, '{location}', '{product}', NULL, {units}, 1, 'till')"
+    )
 }
 
 fn the_diary_tells_every_movement(shop: &mut Shop) {
@@ -75,7 +77,9 @@ fn deleting_a_kits_ticket_moves_what_the_pos_moves(shop: &mut Shop) {
 }
 
 fn stock_on_hand_adds_the_rows_of_an_article_up(shop: &mut Shop) {
-    shop.pos("INSERT INTO stockcurrent VALUES ('0', 'p-mug', NULL, 3), ('0', 'p-mug', 'blue', -5), ('1', 'p-mug', NULL, 40)");
+    shop.pos(
+        "INSERT INTO stockcurrent VALUES ('0', 'p-mug', NULL, 3), ('0', 'p-mug', 'blue', -5), ('1', 'p-mug', NULL, 40)",
+    );
     shop.pos("INSERT INTO stockcurrent VALUES ('0', 'p-tea', NULL, 1.25)");
     // Kits and services have no stock; an article without a row has none of it.
     assert_eq!(shop.on_hand(), ["MUG -2", "SPOON 0", "TEA 1.25"]);
@@ -92,8 +96,10 @@ fn receipt(id: &str, money: &str, time: &str, kind: i32, number: i32) -> [String
 
 fn ticket_lines_are_an_alternative_to_the_diary(shop: &mut Shop) {
     shop.pos_all(&receipt("r1", "m1", "09:00:00", 0, 1));
-    shop.pos("INSERT INTO ticketlines VALUES ('r1', 0, 'p-mug', 2, 5.5), ('r1', 1, 'p-mug', 2, 5.5),
-      ('r1', 2, 'p-wrap', 1, 1), ('r1', 3, NULL, 1, 3)");
+    shop.pos(
+        "INSERT INTO ticketlines VALUES ('r1', 0, 'p-mug', 2, 5.5), ('r1', 1, 'p-mug', 2, 5.5),
+      ('r1', 2, 'p-wrap', 1, 1), ('r1', 3, NULL, 1, 3)",
+    );
     assert_eq!(shop.look(), ["MUG -2 sale", "MUG -2 sale"]);
     assert_eq!(shop.ignored(), [("no product", 1), ("service", 1)]);
     // A refund has numbers of its own, so its ticket number comes again.
@@ -142,13 +148,25 @@ fn openbravo_has_neither_kits_nor_services(shop: &mut Shop) {
     assert_eq!(shop.on_hand(), ["MUG 0", "PAIR 0"]);
 }
 
-on!(unicenta_diary, "unicenta", SCHEMA, [], [Sqlite, Postgres, Mysql], [
-    the_diary_tells_every_movement,
-    deleting_a_kits_ticket_moves_what_the_pos_moves,
-    stock_on_hand_adds_the_rows_of_an_article_up,
-]);
-on!(unicenta_tickets, "unicenta-tickets", SCHEMA, [("registers", &["till-1"])], [Sqlite, Postgres, Mysql], [
-    ticket_lines_are_an_alternative_to_the_diary,
-]);
+on!(
+    unicenta_diary,
+    "unicenta",
+    SCHEMA,
+    [],
+    [Sqlite, Postgres, Mysql],
+    [
+        the_diary_tells_every_movement,
+        deleting_a_kits_ticket_moves_what_the_pos_moves,
+        stock_on_hand_adds_the_rows_of_an_article_up,
+    ]
+);
+on!(
+    unicenta_tickets,
+    "unicenta-tickets",
+    SCHEMA,
+    [("registers", &["till-1"])],
+    [Sqlite, Postgres, Mysql],
+    [ticket_lines_are_an_alternative_to_the_diary,]
+);
 on!(chromis, "chromis", CHROMIS_SCHEMA, [], [Sqlite, Postgres, Mysql], [chromis_opens_its_kits_too]);
 on!(openbravo, "openbravo", CHROMIS_SCHEMA, [], [Sqlite, Postgres, Mysql], [openbravo_has_neither_kits_nor_services]);

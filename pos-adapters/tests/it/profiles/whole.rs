@@ -68,11 +68,12 @@ impl Agent {
                     if let Some(coverage) = chunk.coverage {
                         for (key, (snapshot, sold_at)) in &mut self.ledger {
                             let covered = sold_at.is_some_and(|at| at >= coverage.from && at <= coverage.to);
-                            if covered && !coverage.keys.contains(key) {
-                                if let Diff::Changed { snapshot: gone, movements } = ledger::vanish(snapshot) {
-                                    moved.extend(movements.iter().map(shown));
-                                    *snapshot = gone;
-                                }
+                            if covered
+                                && !coverage.keys.contains(key)
+                                && let Diff::Changed { snapshot: gone, movements } = ledger::vanish(snapshot)
+                            {
+                                moved.extend(movements.iter().map(shown));
+                                *snapshot = gone;
                             }
                         }
                     }
@@ -96,7 +97,8 @@ fn written(profile: &str, connection: &Connection, options: &[(&str, &[&str])]) 
     });
     let keys = settings.as_object_mut().unwrap();
     if connection.path.as_os_str().is_empty() {
-        for (key, value) in [("host", &connection.host), ("database", &connection.database), ("user", &connection.user)] {
+        for (key, value) in [("host", &connection.host), ("database", &connection.database), ("user", &connection.user)]
+        {
             keys.insert(key.to_owned(), value.clone().into());
         }
         keys.insert("port".to_owned(), connection.port.unwrap().into());
@@ -110,7 +112,9 @@ fn written(profile: &str, connection: &Connection, options: &[(&str, &[&str])]) 
 #[test]
 fn unicenta_from_the_configuration_to_the_ledger() {
     let diary = |id: &str, time: &str, reason: i32, product: &str, units: &str| {
-        format!("INSERT INTO stockdiary VALUES ('{id}', '{time}', {reason}, '0', '{product}', NULL, {units}, 1, 'till')")
+        format!(
+            "INSERT INTO stockdiary VALUES ('{id}', '{time}', {reason}, '0', '{product}', NULL, {units}, 1, 'till')"
+        )
     };
     for kind in [Kind::Postgres, Kind::Mysql] {
         let Some((mut shop, mut agent)) = Agent::open(kind, "unicenta", super::unicenta::SCHEMA, &[]) else { continue };
@@ -131,7 +135,8 @@ fn unicenta_from_the_configuration_to_the_ledger() {
 
 #[test]
 fn odoo_from_the_configuration_to_the_ledger() {
-    let Some((mut shop, mut agent)) = Agent::open(Kind::Postgres, "odoo-pos", super::odoo::SCHEMA, &[("shops", &["Shop"])])
+    let Some((mut shop, mut agent)) =
+        Agent::open(Kind::Postgres, "odoo-pos", super::odoo::SCHEMA, &[("shops", &["Shop"])])
     else {
         return;
     };
