@@ -4,6 +4,9 @@
 //! into a `Sales Invoice` that posts the stock; only the POS Invoices are read here, so nothing comes twice. The names
 //! of the merged invoice enter each POS Invoice then, which changes `modified` and nothing that moves.
 //!
+//! The time of a sale is the one when the server first saved the invoice (`creation`): it never changes, while the posting
+//! date and time can be set by hand and have no index together.
+//!
 //! Bundles: `Packed Item` rows hold the parts, in stock units, with the invoice's sign; the bundle itself has no stock.
 
 use crate::database::engine::Dialect;
@@ -21,9 +24,8 @@ pub(super) const ERPNEXT: Profile = Profile {
             name: "`tabPOS Invoice`",
             columns: &[
                 "name",
+                "creation",
                 "modified",
-                "posting_date",
-                "posting_time",
                 "docstatus",
                 "pos_profile",
                 "update_stock",
@@ -67,8 +69,7 @@ pub(super) const ERPNEXT: Profile = Profile {
         },
     ],
     sales: Sql {
-        common: "SELECT v.name AS ticket, CONCAT(v.posting_date, ' ', v.posting_time) AS sold_at,
-  v.modified AS changed_at, v.pos_profile AS register,
+        common: "SELECT v.name AS ticket, v.creation AS sold_at, v.modified AS changed_at, v.pos_profile AS register,
   CASE v.docstatus WHEN 2 THEN 'cancelled' ELSE 'completed' END AS status,
   l.idx * 1000 + COALESCE(k.idx, 0) AS line_no,
   COALESCE(k.item_code, l.item_code) AS sku, COALESCE(k.qty, l.stock_qty) AS quantity,
@@ -117,7 +118,7 @@ LEFT JOIN `tabItem Barcode` b ON b.parent = a.name",
     blind_spots: &[
         "tills that write Sales Invoices in place of POS Invoices (POS Settings, and offline add-ons) need own queries",
         "Delivery Notes, Stock Entries and Sales Invoices of the back office are no tickets: count the stock",
-        "invoices of an offline till come when it is online again, with their old time",
+        "invoices of an offline till come when it is online again, with the time of then",
         "the time is the one of the ERPNext server: set `timezone` if it is not in the store",
     ],
 };

@@ -3,7 +3,9 @@
 //! An order is a row of `pos_order`. A till that sends it again rewrites it: all lines are unlinked and written anew
 //! under new ids, so neither line ids nor their number mean anything. Refunds are orders of their own with negative
 //! quantities. An order of a closed session comes into a session "RESCUE FOR …", hours or days late. `date_order` is the
-//! clock of the till's browser, made UTC; `write_date` is the server's.
+//! clock of the till's browser, made UTC; `write_date` is the server's, and Odoo has no index on it: a look by it reads
+//! half a million orders in 0.2 s, one by `date_order` or number in a millisecond. New and late orders are found by
+//! their numbers, edits of recent orders by the numbers and times that are read again.
 //!
 //! Stock moves at once or when the session is closed (`update_stock_at_closing`), so `stock_quant` may not know the
 //! day's sales: an order is known to it when its picking is done or its session is closed.
@@ -32,6 +34,13 @@ const SKU_COLUMN: ProfileOption = ProfileOption {
     help: "what the web shop knows as SKU: default_code (Internal Reference) or barcode; without one it is `#` and Odoo's id",
 };
 
+const CHANGE_COLUMN: ProfileOption = ProfileOption {
+    name: "change_column",
+    kind: OptionKind::Name,
+    default: Some("date_order"),
+    help: "date_order, which has an index; or write_date, which finds edits of old orders at once and reads all orders at each look unless it has one",
+};
+
 /// The SKU of a product, where `p` is `product_product`.
 macro_rules! sku {
     () => {
@@ -42,7 +51,7 @@ macro_rules! sku {
 macro_rules! order_columns {
     () => {
         "SELECT o.id AS ticket, o.pos_reference AS ticket_2, o.id AS seq, o.date_order AS sold_at,
-  o.write_date AS changed_at, c.name AS register, l.id AS line_no,
+  o.{change_column} AS changed_at, c.name AS register, l.id AS line_no,
   CASE o.state WHEN 'cancel' THEN 'cancelled' ELSE 'completed' END AS status,
   CASE WHEN l.id IS NULL THEN NULL ELSE COALESCE(NULLIF(p.{sku_column}, ''), '#' || p.id) END AS sku,
   l.qty AS quantity,
@@ -127,7 +136,7 @@ pub(super) const ODOO: Profile = Profile {
     pos: "Odoo Point of Sale 14 and newer",
     dialects: &[Dialect::Postgres],
     tables: &[ORDER, ORDER_LINE, SESSION, CONFIG, PRODUCT, TEMPLATE, QUANT, STOCK_LOCATION, STOCK_WAREHOUSE, PICKING],
-    options: &[WAREHOUSE, SHOPS, SKU_COLUMN],
+    options: &[WAREHOUSE, SHOPS, SKU_COLUMN, CHANGE_COLUMN],
     sales: Sql {
         common: concat!(
             order_columns!(),

@@ -3,7 +3,8 @@
 //! An order line says by itself what it does to stock: `DecreaseInventory` for a sale (also of a gift, whose
 //! `CalculatePrice` is off), `IncreaseInventory` for a return, neither for a void. Lines change until the ticket is
 //! closed, and merging or splitting tickets moves lines to another ticket: only closed tickets move stock, and a ticket
-//! that lost its lines gives them back while the other one takes them.
+//! that lost its lines gives them back while the other one takes them. `LastUpdateTime` has no index and is not used:
+//! tickets are found by their number, and the last ones are read again.
 //!
 //! SambaPOS keeps no running stock. At the end of a work period it writes what should be there, from recipes, and what
 //! somebody counted. Counts are made from that, for articles whose recipe is one inventory item that no other recipe uses.
@@ -48,7 +49,7 @@ macro_rules! portion_sku {
 macro_rules! sales {
     ($plus:literal) => {
         concat!(
-            "SELECT t.Id AS ticket, t.Id AS seq, t.Date AS sold_at, t.LastUpdateTime AS changed_at, o.Id AS line_no,
+            "SELECT t.Id AS ticket, t.Id AS seq, t.Date AS sold_at, o.Id AS line_no,
   CASE WHEN o.Id IS NULL THEN NULL ELSE ",
             order_sku!($plus),
             " END AS sku,
@@ -127,7 +128,7 @@ pub(super) const SAMBAPOS: Profile = Profile {
     pos: "SambaPOS 3, 4 and 5 (SQL Server)",
     dialects: &[Dialect::Mssql],
     tables: &[
-        Table { name: "Tickets", columns: &["Id", "Date", "LastUpdateTime", "IsClosed"] },
+        Table { name: "Tickets", columns: &["Id", "Date", "IsClosed"] },
         Table {
             name: "Orders",
             columns: &[

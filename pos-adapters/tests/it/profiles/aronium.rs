@@ -2,7 +2,7 @@
 
 use super::shop::{Shop, on};
 
-const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
 CREATE TABLE DocumentType (Id INTEGER PRIMARY KEY, Name TEXT, Code TEXT, StockDirection INTEGER (1), WarehouseId INTEGER);
 CREATE TABLE Document (Id INTEGER PRIMARY KEY, Number TEXT, DocumentTypeId INTEGER, WarehouseId INTEGER, CustomerId INTEGER,
   Date DATE, StockDate DATETIME, DateCreated DATETIME, DateUpdated DATETIME, Total NUMERIC);

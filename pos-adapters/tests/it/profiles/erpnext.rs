@@ -3,7 +3,7 @@
 use super::shop::{Shop, on};
 
 pub(super) const SCHEMA: &str = "
-CREATE TABLE `tabPOS Invoice` (name VARCHAR(64) PRIMARY KEY, modified {TIME}, posting_date DATE, posting_time TIME,
+CREATE TABLE `tabPOS Invoice` (name VARCHAR(64) PRIMARY KEY, creation {TIME}, modified {TIME},
   docstatus INTEGER, pos_profile VARCHAR(64), update_stock INTEGER, is_return INTEGER, return_against VARCHAR(64),
   consolidated_invoice VARCHAR(64), customer VARCHAR(64), contact_mobile VARCHAR(64));
 CREATE TABLE `tabPOS Invoice Item` (name VARCHAR(64) PRIMARY KEY, parent VARCHAR(64), idx INTEGER,
@@ -25,7 +25,7 @@ INSERT INTO tabBin VALUES ('x1', 'MUG', 'Shop - T', 10), ('x2', 'MUG', 'Store - 
 
 fn invoice(name: &str, time: &str, docstatus: i32) -> String {
     format!(
-        "INSERT INTO `tabPOS Invoice` VALUES ('{name}', '2026-11-20 {time}.250000', '2026-11-20', '{time}', {docstatus},
+        "INSERT INTO `tabPOS Invoice` VALUES ('{name}', '2026-11-20 {time}', '2026-11-20 {time}.250000', {docstatus},
          'Counter', 1, 0, NULL, NULL, 'Walk-in', NULL)"
     )
 }

@@ -87,7 +87,7 @@ fn scripts_give_nothing_but_the_right_to_read() {
 /// The script for an administrator of the POS's database.
 fn script_of(profile: &Profile, dialect: Dialect) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "-- Rights of Tillsync, profile `{}`: {}.", profile.name, profile.pos);
+    writeln!(out, "-- Rights of Tillsync, profile `{}`: {}.", profile.name, profile.pos).unwrap();
     match dialect {
         Dialect::Postgres => postgres(profile, &mut out),
         Dialect::Mysql => mysql(profile, &mut out),
@@ -114,7 +114,7 @@ GRANT USAGE ON SCHEMA public TO tillsync;
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(out, "GRANT SELECT ({})\n  ON {} TO tillsync;", table.columns.join(", "), table.name);
+        writeln!(out, "GRANT SELECT ({})\n  ON {} TO tillsync;", table.columns.join(", "), table.name).unwrap();
     }
 }
 
@@ -128,12 +128,8 @@ CREATE USER 'tillsync'@'localhost' IDENTIFIED BY 'change-this-password' WITH MAX
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(
-            out,
-            "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';",
-            table.columns.join(", "),
-            table.name
-        );
+        writeln!(out, "GRANT SELECT ({})\n  ON {} TO 'tillsync'@'localhost';", table.columns.join(", "), table.name)
+            .unwrap();
     }
 }
 
@@ -147,7 +143,7 @@ CREATE USER tillsync FOR LOGIN tillsync;
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(out, "GRANT SELECT ON dbo.{} ({})\n  TO tillsync;", table.name, table.columns.join(", "));
+        writeln!(out, "GRANT SELECT ON dbo.{} ({})\n  TO tillsync;", table.name, table.columns.join(", ")).unwrap();
     }
 }
 
@@ -160,7 +156,7 @@ COMMIT;
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(out, "GRANT SELECT ON {} TO USER tillsync;", table.name);
+        writeln!(out, "GRANT SELECT ON {} TO USER tillsync;", table.name).unwrap();
     }
     out.push_str("COMMIT;\n");
 }
@@ -174,6 +170,6 @@ fn sqlite(profile: &Profile, out: &mut String) {
 ",
     );
     for table in profile.tables {
-        let _ = writeln!(out, "--   {} ({})", table.name, table.columns.join(", "));
+        writeln!(out, "--   {} ({})", table.name, table.columns.join(", ")).unwrap();
     }
 }

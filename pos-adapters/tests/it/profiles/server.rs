@@ -147,6 +147,8 @@ mod postgres {
         pub(super) admin: Connection,
         login: Option<Connection>,
         client: Client,
+        /// The login may have two connections: one reads, this one tries what it may not.
+        trespasser: Option<Client>,
         runtime: Runtime,
     }
 
@@ -172,7 +174,7 @@ mod postgres {
             admin.database = super::own_name();
             runtime.block_on(server.batch_execute(&format!("CREATE DATABASE {}", admin.database))).unwrap();
             let client = connect(&runtime, &admin);
-            Some(Self { admin, login: None, client, runtime })
+            Some(Self { admin, login: None, client, trespasser: None, runtime })
         }
 
         pub(super) fn run(&mut self, sql: &str) {
@@ -188,11 +190,13 @@ mod postgres {
         }
 
         pub(super) fn refused_to_login(&mut self, sql: &str) -> bool {
-            let login = self.login.as_ref().unwrap();
-            let client = connect(&self.runtime, login);
-            // Without the read-only default of the login: the rights themselves must refuse.
-            self.runtime.block_on(client.batch_execute("SET default_transaction_read_only = off")).unwrap();
-            let refused = self.runtime.block_on(client.batch_execute(sql));
+            if self.trespasser.is_none() {
+                let client = connect(&self.runtime, self.login.as_ref().unwrap());
+                // Without the read-only default of the login: the rights themselves must refuse.
+                self.runtime.block_on(client.batch_execute("SET default_transaction_read_only = off")).unwrap();
+                self.trespasser = Some(client);
+            }
+            let refused = self.runtime.block_on(self.trespasser.as_ref().unwrap().batch_execute(sql));
             let code = refused.err().and_then(|error| error.code().cloned());
             code == Some(tokio_postgres::error::SqlState::INSUFFICIENT_PRIVILEGE)
         }
@@ -204,10 +208,10 @@ mod postgres {
             self.admin.database = "postgres".to_owned();
             let server = connect(&self.runtime, &self.admin);
             let drop = format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)");
-            let _nothing_depends_on_it = self.runtime.block_on(server.batch_execute(&drop));
+            let _the_test_is_over = self.runtime.block_on(server.batch_execute(&drop));
             if let Some(login) = &self.login {
                 let drop = format!("DROP ROLE IF EXISTS {}", login.user);
-                let _nothing_depends_on_it = self.runtime.block_on(server.batch_execute(&drop));
+                let _the_test_is_over = self.runtime.block_on(server.batch_execute(&drop));
             }
         }
     }
@@ -224,6 +228,8 @@ mod mysql {
         pub(super) admin: Connection,
         login: Option<Connection>,
         client: Option<Conn>,
+        /// The login may have two connections: one reads, this one tries what it may not.
+        trespasser: Option<Conn>,
         runtime: Runtime,
     }
 
@@ -260,7 +266,7 @@ mod mysql {
             runtime.block_on(server.query_drop(create)).unwrap();
             runtime.block_on(server.disconnect()).unwrap();
             let client = Some(connect(&runtime, &admin));
-            Some(Self { admin, login: None, client, runtime })
+            Some(Self { admin, login: None, client, trespasser: None, runtime })
         }
 
         pub(super) fn run(&mut self, sql: &str) {
@@ -281,9 +287,10 @@ mod mysql {
         }
 
         pub(super) fn refused_to_login(&mut self, sql: &str) -> bool {
-            let mut client = connect(&self.runtime, self.login.as_ref().unwrap());
-            let done = self.runtime.block_on(client.query_drop(sql));
-            self.runtime.block_on(client.disconnect()).unwrap();
+            if self.trespasser.is_none() {
+                self.trespasser = Some(connect(&self.runtime, self.login.as_ref().unwrap()));
+            }
+            let done = self.runtime.block_on(self.trespasser.as_mut().unwrap().query_drop(sql));
             matches!(done, Err(mysql_async::Error::Server(error)) if DENIED.contains(&error.code))
         }
     }
@@ -294,9 +301,9 @@ mod mysql {
             drops.extend(self.login.iter().map(|login| format!("DROP USER IF EXISTS '{}'@'%'", login.user)));
             if let Some(mut client) = self.client.take() {
                 for drop in drops {
-                    let _nothing_depends_on_it = self.runtime.block_on(client.query_drop(drop));
+                    let _the_test_is_over = self.runtime.block_on(client.query_drop(drop));
                 }
-                let _nothing_depends_on_it = self.runtime.block_on(client.disconnect());
+                let _the_test_is_over = self.runtime.block_on(client.disconnect());
             }
         }
     }

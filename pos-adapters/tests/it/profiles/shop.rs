@@ -4,7 +4,6 @@
 //! script gives all that is needed.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
@@ -97,6 +96,16 @@ pub(crate) struct Shop {
 impl Shop {
     /// `None` where the server is not there; says so.
     pub(crate) fn open(kind: Kind, profile: &str, schema: &str, options: &[(&str, &[&str])]) -> Option<Self> {
+        Self::with_login(kind, profile, schema, options).map(|(shop, _)| shop)
+    }
+
+    /// Also gives the way in that the profile reads through.
+    pub(crate) fn with_login(
+        kind: Kind,
+        profile: &str,
+        schema: &str,
+        options: &[(&str, &[&str])],
+    ) -> Option<(Self, Connection)> {
         println!("on {kind:?}");
         let profile = profiles::by_name(profile).unwrap();
         let mut server = Server::start(kind)?;
@@ -105,14 +114,15 @@ impl Shop {
             Some(script) => server.login(script),
             None => server.connection(),
         };
-        Some(Self {
+        let shop = Self {
             kind,
             profile,
             options: filled_options(profile, options),
             server,
-            engine: engines::open(connection).unwrap(),
+            engine: engines::open(connection.clone()).unwrap(),
             ledger: BTreeMap::new(),
-        })
+        };
+        Some((shop, connection))
     }
 
     /// The POS writes.
@@ -278,14 +288,11 @@ fn filled_options(profile: &Profile, given: &[(&str, &[&str])]) -> BTreeMap<&'st
 /// A number of the database, rounded to six decimals.
 fn amount(value: &Value) -> Quantity {
     let text = value.text();
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    if fraction.len() <= 6 {
+    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    if decimals <= 6 {
         return Quantity::parse(&text).unwrap();
     }
-    let mut rounded = String::new();
-    let _ = write!(rounded, "{:.6}", text.parse::<f64>().unwrap());
-    assert!(!whole.is_empty());
-    Quantity::parse(&rounded).unwrap()
+    Quantity::parse(&format!("{:.6}", text.parse::<f64>().unwrap())).unwrap()
 }
 
 /// A connection to a file.

@@ -58,16 +58,16 @@ fn every_table_of_a_profile_is_read_and_every_table_read_is_named() {
         let mut read = BTreeSet::new();
         for word in ["FROM ", "JOIN "] {
             for piece in text.split(word).skip(1) {
-                let end = if piece.starts_with('`') {
-                    piece[1..].find('`').unwrap() + 2
-                } else {
-                    piece.find([' ', '\n', ')']).unwrap_or(piece.len())
+                // A name in quotes may hold blanks.
+                let name = match piece.strip_prefix('`') {
+                    Some(quoted) => format!("`{}`", quoted.split('`').next().unwrap()),
+                    None => piece.split([' ', '\n', ')']).next().unwrap().to_owned(),
                 };
-                read.insert(&piece[..end]);
+                read.insert(name);
             }
         }
         read.remove("(SELECT");
-        let named: BTreeSet<&str> = profile.tables.iter().map(|table| table.name).collect();
+        let named: BTreeSet<String> = profile.tables.iter().map(|table| table.name.to_owned()).collect();
         assert_eq!(read, named, "{}", profile.name);
     }
 }

@@ -4,7 +4,7 @@
 -- Where Tillsync runs on another machine, put that machine's address in place of localhost and add REQUIRE SSL.
 -- The login can read the columns named here. It cannot write or see other columns.
 CREATE USER 'tillsync'@'localhost' IDENTIFIED BY 'change-this-password' WITH MAX_USER_CONNECTIONS 2;
-GRANT SELECT (name, modified, posting_date, posting_time, docstatus, pos_profile, update_stock, consolidated_invoice)
+GRANT SELECT (name, creation, modified, docstatus, pos_profile, update_stock, consolidated_invoice)
   ON `tabPOS Invoice` TO 'tillsync'@'localhost';
 GRANT SELECT (name, parent, idx, item_code, stock_qty, warehouse)
   ON `tabPOS Invoice Item` TO 'tillsync'@'localhost';

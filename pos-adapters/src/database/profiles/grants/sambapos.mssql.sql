@@ -4,7 +4,7 @@
 USE [THE_POS_DATABASE];
 CREATE LOGIN tillsync WITH PASSWORD = 'Change-This-Password-1', CHECK_POLICY = ON;
 CREATE USER tillsync FOR LOGIN tillsync;
-GRANT SELECT ON dbo.Tickets (Id, Date, LastUpdateTime, IsClosed)
+GRANT SELECT ON dbo.Tickets (Id, Date, IsClosed)
   TO tillsync;
 GRANT SELECT ON dbo.Orders (Id, TicketId, WarehouseId, MenuItemId, PortionName, PortionCount, Quantity, DecreaseInventory, IncreaseInventory)
   TO tillsync;
