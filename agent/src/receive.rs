@@ -290,7 +290,13 @@ impl Receiver {
             Ok(admitted) => admitted,
             Err(refused) => {
                 let reason = if let Refused::Unusable(reason) = &refused { reason } else { &refused.message() };
-                tracing::warn!(source = self.source(), key = name, status = refused.status(), reason, "Refused a request");
+                tracing::warn!(
+                    source = self.source(),
+                    key = name,
+                    status = refused.status(),
+                    reason,
+                    "Refused a request"
+                );
                 return Answer::refused(&refused);
             }
         };

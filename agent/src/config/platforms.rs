@@ -103,11 +103,15 @@ pub(super) fn http(resolver: &mut Resolver<'_>, path: &str, table: HttpTable) ->
         Some(BodyWord::Transactions) => Contents::Transactions,
     };
     if contents == Contents::Transactions {
-        for (given, name) in [(table.merge == Some(true), "merge"), (table.in_flight.is_some_and(|n| n != 1), "in_flight")] {
+        for (given, name) in
+            [(table.merge == Some(true), "merge"), (table.in_flight.is_some_and(|n| n != 1), "in_flight")]
+        {
             if given {
                 let message = format!("`{name}` has no meaning with `body = \"transactions\"`");
                 let fault = ConfigFault::new(FaultCode::NotAllowed, key(name), message);
-                resolver.fault(fault.hint("take it out: whole tickets are never merged and go one request after the other"));
+                resolver.fault(
+                    fault.hint("take it out: whole tickets are never merged and go one request after the other"),
+                );
             }
         }
     }

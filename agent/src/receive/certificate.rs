@@ -126,8 +126,7 @@ fn chain_of(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateErro
 fn make(certificate: &Path, private_key: &Path) -> Result<(), CertificateError> {
     let made = rcgen::generate_simple_self_signed([OWN_NAME.to_owned()]).map_err(CertificateError::Make)?;
     if let Some(folder) = certificate.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| CertificateError::Keep { path: folder.to_owned(), source })?;
+        std::fs::create_dir_all(folder).map_err(|source| CertificateError::Keep { path: folder.to_owned(), source })?;
     }
     // The key first: a certificate without its key would be of no use.
     keep(private_key, &made.signing_key.serialize_pem())?;

@@ -270,7 +270,8 @@ async fn a_taken_address_is_told_and_tried_again() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let text = format!("name = \"in\"\nkind = \"http\"\nlisten = \"{address}\"\n[[key]]\nname = \"a\"\nsecret = \"env:A\"\n");
+    let text =
+        format!("name = \"in\"\nkind = \"http\"\nlisten = \"{address}\"\n[[key]]\nname = \"a\"\nsecret = \"env:A\"\n");
     let settings: PushedSettings = toml::from_str(&text).unwrap();
     let context = SourceContext {
         store: "s".to_owned(),

@@ -239,12 +239,7 @@ fn admitted(key: &Key, id: Option<String>, mapped: Mapped, body: &[u8]) -> Admit
         told: waits,
         transactions: mapped.transactions.len(),
         quarantined: mapped.quarantined.len(),
-        reasons: mapped
-            .quarantined
-            .iter()
-            .take(REASONS_MAX)
-            .map(|row| format!("{}: {}", row.at, row.reason))
-            .collect(),
+        reasons: mapped.quarantined.iter().take(REASONS_MAX).map(|row| format!("{}: {}", row.at, row.reason)).collect(),
         says_quarantined: matches!(key.scheme, Scheme::StandardWebhooks | Scheme::Bearer),
         delivery: Delivery {
             key: key.name.clone(),

@@ -86,15 +86,19 @@ fn transaction(key: &Key, zone: &TimeZone, posted: PostedTransaction) -> Result<
     let text = |text: &Option<Text>| text.as_ref().map(|text| text.0.clone()).unwrap_or_default();
     let (number, register) = (posted.transaction.0.as_str(), text(&posted.register));
     if number.trim().is_empty() {
-        return Err("`transaction` is empty: a ticket without a number cannot be recognised when it comes again".to_owned());
+        return Err(
+            "`transaction` is empty: a ticket without a number cannot be recognised when it comes again".to_owned()
+        );
     }
     let unique = match &posted.source {
         Some(source) => joined(&[&key.name, "from", &source.0, number]),
         None => joined(&[&key.name, &register, &text(&posted.business_date), number]),
     };
-    let lines = posted.lines.into_iter().enumerate().map(|(at, row)| {
-        line(row).map_err(|reason| format!("line {}: {reason}", at.saturating_add(1)))
-    });
+    let lines = posted
+        .lines
+        .into_iter()
+        .enumerate()
+        .map(|(at, row)| line(row).map_err(|reason| format!("line {}: {reason}", at.saturating_add(1))));
     let transaction = Transaction {
         key: unique,
         register,
@@ -125,7 +129,9 @@ fn line(row: PostedLine) -> Result<LineItem, String> {
     let (delta, kind) = match (row.quantity, row.delta) {
         (Some(quantity), None) => from_quantity(word, quantity.0)?,
         (None, Some(delta)) => (delta.0, line_kind(word)),
-        (Some(_), Some(_)) => return Err("give `quantity` (as rung up) or `delta` (change of stock), not both".to_owned()),
+        (Some(_), Some(_)) => {
+            return Err("give `quantity` (as rung up) or `delta` (change of stock), not both".to_owned());
+        }
         (None, None) => return Err("`quantity` is missing".to_owned()),
     };
     Ok(LineItem { sku: Sku::new(sku), delta, kind, ignored: None })

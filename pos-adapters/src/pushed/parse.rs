@@ -216,7 +216,8 @@ pub enum ChangeWord {
 /// # Errors
 /// [`Whole`] if nothing of it can be read.
 pub fn posted(body: &[u8]) -> Result<Posted, Whole> {
-    let text = std::str::from_utf8(body).map_err(|error| whole(format!("not UTF-8 ({error})"), &String::from_utf8_lossy(body)))?;
+    let text = std::str::from_utf8(body)
+        .map_err(|error| whole(format!("not UTF-8 ({error})"), &String::from_utf8_lossy(body)))?;
     if text.trim_start().starts_with('[') {
         let rows: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| whole(said(&error), text))?;
         return Ok(Posted { transactions: rows_of(&rows)?, ..Posted::default() });
@@ -290,7 +291,9 @@ impl<'de> Deserialize<'de> for Text {
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
                 if text.len() > TEXT_BYTES_MAX || text.chars().any(char::is_control) {
-                    return Err(E::custom(format!("text longer than {TEXT_BYTES_MAX} bytes, or with control characters")));
+                    return Err(E::custom(format!(
+                        "text longer than {TEXT_BYTES_MAX} bytes, or with control characters"
+                    )));
                 }
                 Ok(Text(text.to_owned()))
             }
@@ -430,12 +433,16 @@ mod tests {
 
     #[test]
     fn a_number_is_read_as_it_was_written() {
-        for (written, micros) in [("2", 2_000_000), ("0.345", 345_000), ("\"-0.1\"", -100_000), ("1.000001", 1_000_001)] {
+        for (written, micros) in [("2", 2_000_000), ("0.345", 345_000), ("\"-0.1\"", -100_000), ("1.000001", 1_000_001)]
+        {
             let line: PostedLine = serde_json::from_str(&format!(r#"{{"sku":"A","quantity":{written}}}"#)).unwrap();
             assert_eq!(line.quantity.unwrap().0.micros(), micros, "{written}");
         }
         for written in ["\"2,5\"", "1e-9", "1e300", "true", "[1]"] {
-            assert!(serde_json::from_str::<PostedLine>(&format!(r#"{{"sku":"A","quantity":{written}}}"#)).is_err(), "{written}");
+            assert!(
+                serde_json::from_str::<PostedLine>(&format!(r#"{{"sku":"A","quantity":{written}}}"#)).is_err(),
+                "{written}"
+            );
         }
     }
 

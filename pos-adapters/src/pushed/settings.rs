@@ -141,7 +141,11 @@ impl SourceSettings for PushedSettings {
     }
 
     fn reading(&self, input: &Path) -> Result<Arc<dyn SourceSettings>, String> {
-        Err(format!("source `{}` waits for requests, so it cannot read `{}`: post the file to it", self.name, input.display()))
+        Err(format!(
+            "source `{}` waits for requests, so it cannot read `{}`: post the file to it",
+            self.name,
+            input.display()
+        ))
     }
 
     fn open(&self, context: &SourceContext) -> Result<Box<dyn PosSource>, Vec<SettingFault>> {
@@ -162,7 +166,8 @@ impl SourceSettings for PushedSettings {
                 Err(reason) => Finding {
                     weight: Weight::Warning,
                     text: format!("key `{}` cannot be used: {reason}", key.name),
-                    hint: "check the reference and the form of the secret; until then its requests are answered 503".to_owned(),
+                    hint: "check the reference and the form of the secret; until then its requests are answered 503"
+                        .to_owned(),
                 },
             })
             .collect()

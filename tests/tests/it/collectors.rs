@@ -45,7 +45,8 @@ impl Shop {
         let port = free_port();
         let home = made(folder.join("ledger"));
         let mut ledger = Setup::new(agent(), &home).env(TOKEN_NAME, TOKEN);
-        let mut source = format!("[[source]]\nname = \"tills\"\nkind = \"http\"\nlisten = \"127.0.0.1:{port}\"\n[source.tls]\n");
+        let mut source =
+            format!("[[source]]\nname = \"tills\"\nkind = \"http\"\nlisten = \"127.0.0.1:{port}\"\n[source.tls]\n");
         for (number, (name, secret)) in (1..).zip(SECRETS) {
             ledger = ledger.env(name, secret);
             source.push_str(&format!("[[source.key]]\nname = \"till-{number}\"\nsecret = \"env:{name}\"\n"));
@@ -56,7 +57,8 @@ impl Shop {
         until("the certificate is made", LONG, || {
             let said = ledger.command(&["check"])?;
             let said = String::from_utf8_lossy(&said.stdout).into_owned();
-            fingerprint = said.split_once("fingerprint ").and_then(|(_, rest)| rest.split_whitespace().next()).map(str::to_owned);
+            fingerprint =
+                said.split_once("fingerprint ").and_then(|(_, rest)| rest.split_whitespace().next()).map(str::to_owned);
             Ok(fingerprint.is_some())
         })
         .await
@@ -78,7 +80,8 @@ impl Shop {
     async fn must_be_exact(&self, ledger: Agent, collectors: Vec<Agent>) {
         let settled = until("everything has arrived", LONG, || {
             let all = self.collectors.iter().map(|collector| &collector.setup).chain([&self.ledger]);
-            Ok(self.judge()?.exactly_once() && all.map(Setup::audit).all(|audit| audit.is_ok_and(|audit| audit.is_settled())))
+            Ok(self.judge()?.exactly_once()
+                && all.map(Setup::audit).all(|audit| audit.is_ok_and(|audit| audit.is_settled())))
         })
         .await;
         assert!(settled.is_ok(), "{}\n{}", self.judge().unwrap(), self.logs());
@@ -210,6 +213,15 @@ async fn every_collector_set_up_anew_at_once_moves_no_stock() {
     }
     let known = shop.ledger.audit().unwrap().transactions;
     let agents: Vec<_> = shop.collectors.iter().map(|collector| collector.setup.start().unwrap()).collect();
+    until("all files are read again and sent", LONG, || {
+        let audits = shop.collectors.iter().map(|collector| collector.setup.audit());
+        Ok(audits
+            .collect::<anyhow::Result<Vec<_>>>()?
+            .iter()
+            .all(|audit| audit.transactions == 50 && audit.is_settled()))
+    })
+    .await
+    .unwrap();
     shop.must_be_exact(ledger, agents).await;
     assert_eq!(shop.ledger.audit().unwrap().transactions, known, "the same tickets are the same tickets");
 }

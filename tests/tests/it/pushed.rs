@@ -31,8 +31,7 @@ impl Pos {
     async fn new(folder: &Path) -> Self {
         let receiver = Receiver::door(DoorSettings::default()).await.unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let setup =
-            Setup::new(agent(), folder).env(SECRET_NAME, &format!("whsec_{}", STANDARD.encode(KEY_BYTES)));
+        let setup = Setup::new(agent(), folder).env(SECRET_NAME, &format!("whsec_{}", STANDARD.encode(KEY_BYTES)));
         let source = format!(
             "[[source]]\nname = \"pos\"\nkind = \"http\"\nlisten = \"127.0.0.1:{port}\"\n[[source.key]]\nname = \"pos\"\nsecret = \"env:{SECRET_NAME}\"\n"
         );
@@ -63,10 +62,8 @@ impl Pos {
     async fn must_arrive_once(&self, agent: system_tests::world::Agent) {
         let wanted = BTreeMap::from([("A".to_owned(), Decimal::units(-i64::from(self.sold)))]);
         let door = self.receiver.as_door().unwrap();
-        let arrived = until("all sales arrive", LONG, || {
-            Ok(door.sums() == wanted && self.setup.audit()?.is_settled())
-        })
-        .await;
+        let arrived =
+            until("all sales arrive", LONG, || Ok(door.sums() == wanted && self.setup.audit()?.is_settled())).await;
         assert!(arrived.is_ok(), "{:?} in place of {wanted:?}\n{}", door.sums(), self.setup.log_text());
         agent.terminate().await.unwrap();
         let audit = self.setup.audit().unwrap();

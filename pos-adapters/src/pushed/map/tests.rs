@@ -1,3 +1,5 @@
+//! Tickets, orders, refunds and events to snapshots, and what waits for a person.
+
 use std::time::Duration;
 
 use super::*;
@@ -19,7 +21,12 @@ fn key(locations: &[&str]) -> Key {
 }
 
 fn own(body: &str) -> Mapped {
-    posted(&key(&[]), &TimeZone::get("Europe/Berlin").unwrap(), "till-1, request r", parse::posted(body.as_bytes()).unwrap())
+    posted(
+        &key(&[]),
+        &TimeZone::get("Europe/Berlin").unwrap(),
+        "till-1, request r",
+        parse::posted(body.as_bytes()).unwrap(),
+    )
 }
 
 fn lines(mapped: &Mapped) -> Vec<(String, String, &'static str)> {
@@ -61,7 +68,10 @@ fn what_could_mean_two_things_waits_for_a_person() {
         r#"{"sku":"A","quantity":1,"kind":"adjustment"}"#,
     ] {
         let mapped = own(&format!(r#"{{"transaction":"7","lines":[{line}]}}"#));
-        assert!(mapped.transactions.is_empty() && mapped.quarantined[0].reason.starts_with("line 1: "), "{line}: {mapped:?}");
+        assert!(
+            mapped.transactions.is_empty() && mapped.quarantined[0].reason.starts_with("line 1: "),
+            "{line}: {mapped:?}"
+        );
     }
     assert!(own(r#"{"transaction":" ","lines":[]}"#).transactions.is_empty());
     assert!(own(r#"{"transaction":"1","sold_at":"yesterday","lines":[]}"#).transactions.is_empty());
@@ -100,7 +110,8 @@ fn an_order_of_shopify_pos_is_a_sale() {
     let mapped = shopify_mapped(ORDER, &["42"]);
     let transaction = &mapped.transactions[0].transaction;
     assert_eq!(transaction.key.as_str(), "till-1|order|820982911946154508");
-    let moved: Vec<_> = transaction.lines.iter().filter(|line| line.ignored.is_none()).map(|line| line.sku.as_str()).collect();
+    let moved: Vec<_> =
+        transaction.lines.iter().filter(|line| line.ignored.is_none()).map(|line| line.sku.as_str()).collect();
     assert_eq!(moved, ["TEA-1"]);
     assert_eq!(mapped.quarantined.len(), 1, "a variant without SKU waits for a person");
     assert_eq!(mapped.transactions[0].revision, Some(1_795_514_401_000_000));
@@ -117,7 +128,9 @@ fn online_orders_and_other_locations_are_ignored_and_counted() {
 #[test]
 fn a_refund_counts_where_the_goods_were_put_back() {
     let item = |restock: &str, location: u32| {
-        format!(r#"{{"quantity":1,"restock_type":"{restock}","location_id":{location},"line_item":{{"sku":"TEA-1","quantity":2,"variant_id":11}}}}"#)
+        format!(
+            r#"{{"quantity":1,"restock_type":"{restock}","location_id":{location},"line_item":{{"sku":"TEA-1","quantity":2,"variant_id":11}}}}"#
+        )
     };
     let body = format!(
         r#"{{"id":5,"order_id":6,"created_at":"2026-11-24T11:00:00Z","refund_line_items":[{},{},{}]}}"#,
@@ -137,12 +150,15 @@ fn square_mapped(body: &str) -> Mapped {
 #[test]
 fn a_completed_order_of_square_without_lines_is_not_passed_over() {
     let note = |state: &str| {
-        format!(r#"{{"type":"order.updated","event_id":"e","data":{{"object":{{"order_updated":{{"order_id":"o","state":"{state}","version":2}}}}}}}}"#)
+        format!(
+            r#"{{"type":"order.updated","event_id":"e","data":{{"object":{{"order_updated":{{"order_id":"o","state":"{state}","version":2}}}}}}}}"#
+        )
     };
     let completed = square_mapped(&note("COMPLETED"));
     assert!(completed.transactions.is_empty() && completed.quarantined[0].reason.contains("carries no lines"));
     assert_eq!(square_mapped(&note("OPEN")).ignored, [("square: order not completed".to_owned(), 1)]);
-    let payment = square_mapped(r#"{"type":"payment.updated","event_id":"e","data":{"object":{"payment":{"id":"p"}}}}"#);
+    let payment =
+        square_mapped(r#"{"type":"payment.updated","event_id":"e","data":{"object":{"payment":{"id":"p"}}}}"#);
     assert_eq!(payment.ignored, [("square: payment event".to_owned(), 1)]);
 }
 
@@ -160,6 +176,8 @@ fn a_whole_order_of_square_is_read_with_its_returns() {
 
 #[test]
 fn nobody_is_named_in_what_is_kept_of_a_foreign_body() {
-    let kept = parse::goods_only(ORDER.replace("\"line_items\"", "\"billing_address\":{\"name\":\"Made Up\"},\"line_items\"").as_bytes());
+    let kept = parse::goods_only(
+        ORDER.replace("\"line_items\"", "\"billing_address\":{\"name\":\"Made Up\"},\"line_items\"").as_bytes(),
+    );
     assert!(kept.contains("TEA-1") && !kept.contains("Made"), "{kept}");
 }

@@ -106,5 +106,7 @@ pub fn posted(body: &[u8]) -> Result<Posted, Unreadable> {
     if shape.line_items.is_some() {
         return serde_json::from_slice(body).map(Posted::Order).map_err(|error| unreadable(said(&error)));
     }
-    Err(unreadable("neither an order nor a refund: subscribe to orders/create, orders/paid and refunds/create only".to_owned()))
+    Err(unreadable(
+        "neither an order nor a refund: subscribe to orders/create, orders/paid and refunds/create only".to_owned(),
+    ))
 }

@@ -1,3 +1,5 @@
+//! From the inbox to chunks: who is answered when, and what a repeat does.
+
 use super::super::door::Door;
 use super::super::door::tests::{SIGNED, plan, signed};
 use super::*;
@@ -86,7 +88,7 @@ fn an_id_used_for_another_body_is_told_so() {
 #[test]
 fn old_news_of_a_ticket_does_not_overwrite_new() {
     let mut post = Post::new();
-    let mut waiting = vec![post.post("m-2", &ticket(1, 3, 2)), post.post("m-1", &ticket(1, 1, 1))];
+    let mut waiting = [post.post("m-2", &ticket(1, 3, 2)), post.post("m-1", &ticket(1, 1, 1))];
     let chunk = post.chunk();
     assert_eq!(chunk.transactions.len(), 1);
     assert_eq!(chunk.ignored, [("old revision of a ticket".to_owned(), 1)]);
@@ -108,7 +110,8 @@ fn the_inbox_is_bounded() {
     let mut waiting = Vec::new();
     let full = (0..1000).find(|number| {
         let body = ticket(*number, 1, 1);
-        let admitted = post.door.admit("till-1", &signed(&number.to_string(), body.as_bytes()), body.as_bytes(), NOW).unwrap();
+        let admitted =
+            post.door.admit("till-1", &signed(&number.to_string(), body.as_bytes()), body.as_bytes(), NOW).unwrap();
         waiting.push(admitted.told);
         post.inbox.put(admitted.delivery).is_err()
     });

@@ -7,13 +7,7 @@ const SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const MINUTES: Duration = Duration::from_mins(5);
 
 fn webhook<'a>(signature: &'a str, body: &'a [u8]) -> Proof<'a> {
-    Proof {
-        id: Some("msg-1"),
-        timestamp: Some("1795428000"),
-        signature: Some(signature),
-        body,
-        ..Proof::default()
-    }
+    Proof { id: Some("msg-1"), timestamp: Some("1795428000"), signature: Some(signature), body, ..Proof::default() }
 }
 
 const BODY: &[u8] = br#"{"transaction":"1"}"#;
@@ -92,7 +86,11 @@ fn square_signs_its_address_and_the_body() {
 #[test]
 fn shopify_signs_the_raw_body() {
     let keys = keys(Scheme::Shopify, "made-up-shopify-key").unwrap();
-    let good = Proof { signature: Some("HoLWQIHz4qzbL81QvZ3u/OQ24lULfe1xjFtNfI7ZaJI="), body: br#"{"id":1}"#, ..Proof::default() };
+    let good = Proof {
+        signature: Some("HoLWQIHz4qzbL81QvZ3u/OQ24lULfe1xjFtNfI7ZaJI="),
+        body: br#"{"id":1}"#,
+        ..Proof::default()
+    };
     assert_eq!(check(Scheme::Shopify, &keys, &good, MINUTES, NOW), Standing::Genuine);
     assert_eq!(check(Scheme::Shopify, &keys, &Proof { body: b"{\"id\":2}", ..good }, MINUTES, NOW), Standing::Wrong);
 }
