@@ -20,7 +20,7 @@ pub mod settings;
 pub mod signature;
 
 pub use door::{Admitted, Door, DoorCounts, Headers, Refused};
-pub use inbox::{Delivery, Inbox, Revised, Told};
+pub use inbox::{Delivery, Full, Inbox, Revised, Told};
 pub use plan::{Certificate, Key, Plan};
 pub use reader::PushedSource;
 pub use settings::PushedSettings;

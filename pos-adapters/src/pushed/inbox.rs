@@ -67,6 +67,10 @@ impl Delivery {
     }
 }
 
+/// There is no room for one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
 /// Where deliveries wait.
 #[derive(Debug)]
 pub struct Inbox {
@@ -100,14 +104,14 @@ impl Inbox {
     /// Puts a delivery down and wakes the reader.
     ///
     /// # Errors
-    /// Full: the sender has to come again.
-    pub fn put(&self, delivery: Delivery) -> Result<(), Delivery> {
+    /// [`Full`]: the delivery is dropped, and the sender has to come again.
+    pub fn put(&self, delivery: Delivery) -> Result<(), Full> {
         let waker = {
             let mut state = self.state();
             // One that is larger than all the room may wait alone.
             let full = state.bytes.saturating_add(delivery.bytes) > BYTES_MAX && !state.waiting.is_empty();
             if full || state.waiting.len() >= DELIVERIES_MAX {
-                return Err(delivery);
+                return Err(Full);
             }
             state.bytes = state.bytes.saturating_add(delivery.bytes);
             state.waiting.push_back(delivery);

@@ -283,9 +283,12 @@ mod tests {
         }
     }
 
+    fn written(more: &str) -> PushedSettings {
+        toml::from_str(&format!("name = \"in\"\nkind = \"http\"\n{more}")).unwrap()
+    }
+
     fn check(more: &str) -> Result<Plan, Vec<String>> {
-        let settings: PushedSettings = toml::from_str(&format!("name = \"in\"\nkind = \"http\"\n{more}")).unwrap();
-        Plan::new(&settings, &context()).map_err(|faults| faults.into_iter().map(|fault| fault.key).collect())
+        Plan::new(&written(more), &context()).map_err(|faults| faults.into_iter().map(|fault| fault.key).collect())
     }
 
     const KEY: &str = "[[key]]\nname = \"till-1\"\nsecret = \"env:T1\"\n";

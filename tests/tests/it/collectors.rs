@@ -213,6 +213,15 @@ async fn every_collector_set_up_anew_at_once_moves_no_stock() {
     }
     let known = shop.ledger.audit().unwrap().transactions;
     let agents: Vec<_> = shop.collectors.iter().map(|collector| collector.setup.start().unwrap()).collect();
+    until("all files are read again and sent", LONG, || {
+        let audits = shop.collectors.iter().map(|collector| collector.setup.audit());
+        Ok(audits
+            .collect::<anyhow::Result<Vec<_>>>()?
+            .iter()
+            .all(|audit| audit.transactions == 50 && audit.is_settled()))
+    })
+    .await
+    .unwrap();
     shop.must_be_exact(ledger, agents).await;
     assert_eq!(shop.ledger.audit().unwrap().transactions, known, "the same tickets are the same tickets");
 }

@@ -1,3 +1,5 @@
+//! Who is let in, with what, and who is told what; no socket.
+
 use std::path::Path;
 
 use base64::Engine as _;

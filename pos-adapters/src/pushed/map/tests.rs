@@ -1,3 +1,5 @@
+//! Tickets, orders, refunds and events to snapshots, and what waits for a person.
+
 use std::time::Duration;
 
 use super::*;

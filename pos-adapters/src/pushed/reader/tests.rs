@@ -1,3 +1,5 @@
+//! From the inbox to chunks: who is answered when, and what a repeat does.
+
 use super::super::door::Door;
 use super::super::door::tests::{SIGNED, plan, signed};
 use super::*;
@@ -86,7 +88,7 @@ fn an_id_used_for_another_body_is_told_so() {
 #[test]
 fn old_news_of_a_ticket_does_not_overwrite_new() {
     let mut post = Post::new();
-    let mut waiting = vec![post.post("m-2", &ticket(1, 3, 2)), post.post("m-1", &ticket(1, 1, 1))];
+    let mut waiting = [post.post("m-2", &ticket(1, 3, 2)), post.post("m-1", &ticket(1, 1, 1))];
     let chunk = post.chunk();
     assert_eq!(chunk.transactions.len(), 1);
     assert_eq!(chunk.ignored, [("old revision of a ticket".to_owned(), 1)]);
