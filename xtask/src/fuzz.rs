@@ -45,7 +45,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let work = shell::target().join("fuzz-work");
     let corpus = work.join("corpus");
     let names = shell::output(shell::command(&binary).arg("-runs=0").env("TILLSYNC_SEEDS", &corpus))?;
-    let names: Vec<&str> = names.lines().filter(|name| options.target.as_deref().is_none_or(|only| only == *name)).collect();
+    let names: Vec<&str> =
+        names.lines().filter(|name| options.target.as_deref().is_none_or(|only| only == *name)).collect();
     if names.is_empty() {
         bail!("no parser has that name; `pos-adapters/src/trial.rs` lists them");
     }
@@ -100,8 +101,11 @@ fn fuzz(binary: &Path, name: &str, seconds: u32, corpus: &Path, log: &Path) -> a
 fn summary(log: &Path, good: bool) -> anyhow::Result<String> {
     let text = fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
     let text = String::from_utf8_lossy(&text);
-    let stats: BTreeMap<&str, &str> =
-        text.lines().filter_map(|line| line.strip_prefix("stat::")?.split_once(':')).map(|(name, value)| (name, value.trim())).collect();
+    let stats: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("stat::")?.split_once(':'))
+        .map(|(name, value)| (name, value.trim()))
+        .collect();
     let stat = |name: &str| stats.get(name).copied().unwrap_or("?");
     let verdict = if good { "no fault" } else { "FAULT" };
     Ok(format!(

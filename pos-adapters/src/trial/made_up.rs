@@ -85,7 +85,13 @@ impl Sale {
 
     fn time(&self, between: char) -> String {
         let (day, minute) = (self.minute.div_euclid(1440).min(27), self.minute.rem_euclid(1440));
-        format!("2026-02-{:02}{between}{:02}:{:02}:{:02}", day.saturating_add(1), minute.div_euclid(60), minute.rem_euclid(60), self.number.rem_euclid(60))
+        format!(
+            "2026-02-{:02}{between}{:02}:{:02}:{:02}",
+            day.saturating_add(1),
+            minute.div_euclid(60),
+            minute.rem_euclid(60),
+            self.number.rem_euclid(60)
+        )
     }
 }
 
@@ -99,7 +105,12 @@ fn sales(count: u64, seed: u64) -> impl Iterator<Item = Sale> {
             .map(|_| {
                 let sku = chance.below(500);
                 let name = NAMES.get(usize::try_from(sku.rem_euclid(10)).unwrap_or_default()).copied().unwrap_or("Tea");
-                Line { sku, name, quantity: chance.below(3).saturating_add(1), price: chance.below(900).saturating_add(99) }
+                Line {
+                    sku,
+                    name,
+                    quantity: chance.below(3).saturating_add(1),
+                    price: chance.below(900).saturating_add(99),
+                }
             })
             .collect(),
     })
@@ -137,7 +148,8 @@ pub fn seeds(trial: &str) -> Vec<Vec<u8>> {
     let others = if document(trial, 1, 0).is_some() { &[][..] } else { &all[..] };
     let mut seeds: Vec<Vec<u8>> = own.chain(others.iter().filter_map(|other| document(other, 2, 0))).collect();
     // Every kind of trap, short.
-    let traps: Vec<Vec<u8>> = ENDINGS.iter().map(|ending| ending.input(seeds.first().map_or(&[], Vec::as_slice), 512)).collect();
+    let traps: Vec<Vec<u8>> =
+        ENDINGS.iter().map(|ending| ending.input(seeds.first().map_or(&[], Vec::as_slice), 512)).collect();
     seeds.extend(traps);
     seeds
 }
@@ -147,7 +159,11 @@ fn csv(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
     for sale in sales {
         for line in &sale.lines {
             // Every tenth name needs quotes.
-            let name = if line.sku.is_multiple_of(10) { format!("\"{}, \"\"fine\"\"\"", line.name) } else { line.name.to_owned() };
+            let name = if line.sku.is_multiple_of(10) {
+                format!("\"{}, \"\"fine\"\"\"", line.name)
+            } else {
+                line.name.to_owned()
+            };
             text.push_str(&format!(
                 "{},{},{},SKU-{:05},{name},{},{}\r\n",
                 sale.number,
@@ -188,7 +204,13 @@ fn json_tickets(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
             .lines
             .iter()
             .map(|line| {
-                format!("{{\"sku\":\"SKU-{:05}\",\"name\":\"{}\",\"quantity\":{},\"price\":{}}}", line.sku, line.name, line.quantity, money(line.price))
+                format!(
+                    "{{\"sku\":\"SKU-{:05}\",\"name\":\"{}\",\"quantity\":{},\"price\":{}}}",
+                    line.sku,
+                    line.name,
+                    line.quantity,
+                    money(line.price)
+                )
             })
             .collect();
         text.push_str(&format!(
@@ -209,7 +231,9 @@ fn posted(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
         let lines: Vec<String> = sale
             .lines
             .iter()
-            .map(|line| format!("{{\"sku\":\"SKU-{:05}\",\"quantity\":\"{}\",\"kind\":\"sale\"}}", line.sku, line.quantity))
+            .map(|line| {
+                format!("{{\"sku\":\"SKU-{:05}\",\"quantity\":\"{}\",\"kind\":\"sale\"}}", line.sku, line.quantity)
+            })
             .collect();
         format!(
             "{{\"transaction\":\"{}\",\"register\":\"{}\",\"sold_at\":\"{}Z\",\"status\":\"completed\",\"lines\":[{}]}}",
@@ -229,7 +253,9 @@ mod tests {
 
     #[test]
     fn made_up_sales_are_read_by_the_parsers_they_are_made_for() {
-        for (name, trial) in TRIALS.iter().filter(|(name, _)| name.starts_with("file-") || name.starts_with("receipts-")) {
+        for (name, trial) in
+            TRIALS.iter().filter(|(name, _)| name.starts_with("file-") || name.starts_with("receipts-"))
+        {
             let Some(document) = document(name, 40, 7) else { continue };
             let lines: u64 = sales(40, 7).map(|sale| u64::try_from(sale.lines.len()).unwrap()).sum();
             for piece in [61, document.len()] {

@@ -24,7 +24,8 @@ fn generated_receipts_have_the_columns_of_their_source() {
         assert_eq!(receipts.len(), 1, "{name}");
         let receipt = &receipts[0];
         assert_eq!((receipt.unknown_commands, &receipt.damage), (0, &None), "{name}");
-        let printed: Vec<Vec<String>> = receipt.rows.iter().map(|row| words(&row.text)).filter(|row| !row.is_empty()).collect();
+        let printed: Vec<Vec<String>> =
+            receipt.rows.iter().map(|row| words(&row.text)).filter(|row| !row.is_empty()).collect();
         assert_eq!(printed, written(&String::from_utf8(source).unwrap()), "{name}: {:#?}", texts(receipt));
         assert_eq!(judge(&bytes).dialect, dialect, "{name}");
     }

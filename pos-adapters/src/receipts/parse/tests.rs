@@ -45,7 +45,10 @@ fn codes_are_kept_with_the_row_above_them() {
     let codes = expected.map(|(kind, payload, after_row)| PrintedCode { kind, payload: payload.to_owned(), after_row });
     assert_eq!(receipt.codes, codes);
     let star = only(Dialect::Star, b"A\n\x1bb41400003\x1e\x1b\x1dyD1\x00\x03\x00abc\x1b\x1dyP\x1bd0");
-    assert_eq!(star.codes.iter().map(|c| (c.kind, c.payload.as_str())).collect::<Vec<_>>(), [("code39", "0003"), ("qr", "abc")]);
+    assert_eq!(
+        star.codes.iter().map(|c| (c.kind, c.payload.as_str())).collect::<Vec<_>>(),
+        [("code39", "0003"), ("qr", "abc")]
+    );
 }
 
 #[test]
@@ -74,7 +77,10 @@ fn page_mode_is_read_from_top_to_bottom() {
 
 #[test]
 fn tabs_go_to_their_stops() {
-    assert_eq!(texts(&only(Dialect::Escpos, b"A\tB\n\x1bD\x14\x1e\x00A\tB\tC\n")), ["A       B", "A                   B         C"]);
+    assert_eq!(
+        texts(&only(Dialect::Escpos, b"A\tB\n\x1bD\x14\x1e\x00A\tB\tC\n")),
+        ["A       B", "A                   B         C"]
+    );
 }
 
 #[test]
@@ -219,11 +225,30 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         "[a-c| ]{0,12}".prop_map(String::into_bytes),
         prop_oneof![
-            command(b"\n"), command(b"\r\n"), command(b"\r"), command(b"\t"), command(b"\x0c"), command(b"\x1b@"),
-            command(b"\x1b$\x30\x00"), command(b"\x1b\\\xe8\xff"), command(b"\x1dV0"), command(b"\x1bd\x03"),
-            command(b"\x1bL"), command(b"\x1bS"), command(b"\x1d$\x10\x00"), command(b"\x1b{\x01"), command(b"\x1b{\x00"),
-            command(b"\x1d!\x11"), command(b"\x1c&"), command(b"\x1c."), command(b"\x1dk\x04AB\x00"), command(b"\x1bc0\x01"),
-            command(b"\x1b\x1dA\x30\x00"), command(b"\x1bi\x01\x01"), command(b"\x1d8L\xff\xff\xff\xff"), command(b"\x1ba\x01"),
+            command(b"\n"),
+            command(b"\r\n"),
+            command(b"\r"),
+            command(b"\t"),
+            command(b"\x0c"),
+            command(b"\x1b@"),
+            command(b"\x1b$\x30\x00"),
+            command(b"\x1b\\\xe8\xff"),
+            command(b"\x1dV0"),
+            command(b"\x1bd\x03"),
+            command(b"\x1bL"),
+            command(b"\x1bS"),
+            command(b"\x1d$\x10\x00"),
+            command(b"\x1b{\x01"),
+            command(b"\x1b{\x00"),
+            command(b"\x1d!\x11"),
+            command(b"\x1c&"),
+            command(b"\x1c."),
+            command(b"\x1dk\x04AB\x00"),
+            command(b"\x1bc0\x01"),
+            command(b"\x1b\x1dA\x30\x00"),
+            command(b"\x1bi\x01\x01"),
+            command(b"\x1d8L\xff\xff\xff\xff"),
+            command(b"\x1ba\x01"),
         ],
         proptest::collection::vec(any::<u8>(), 0..5),
     ];

@@ -47,11 +47,27 @@ pub(super) fn star(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
 pub(super) fn journal(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
     let mut text = String::new();
     for sale in sales {
-        text.push_str(&format!("\u{1b}c0\u{1}\u{1b}!\u{0}<<{} ST#1  DR#{} TRAN#{}|", sale.time(' '), sale.register, sale.number));
+        text.push_str(&format!(
+            "\u{1b}c0\u{1}\u{1b}!\u{0}<<{} ST#1  DR#{} TRAN#{}|",
+            sale.time(' '),
+            sale.register,
+            sale.number
+        ));
         for line in &sale.lines {
-            text.push_str(&format!("\u{1b}c0\u{1}\u{1b}!\u{0}{} L {:>20} {:>3} {:>10}|", sale.time(' '), line.name, line.quantity, money(line.amount())));
+            text.push_str(&format!(
+                "\u{1b}c0\u{1}\u{1b}!\u{0}{} L {:>20} {:>3} {:>10}|",
+                sale.time(' '),
+                line.name,
+                line.quantity,
+                money(line.amount())
+            ));
         }
-        text.push_str(&format!("\u{1b}c0\u{1}\u{1b}!\u{0}{} {:>26} {:>10}>>\n", sale.time(' '), "TOTAL", money(sale.total())));
+        text.push_str(&format!(
+            "\u{1b}c0\u{1}\u{1b}!\u{0}{} {:>26} {:>10}>>\n",
+            sale.time(' '),
+            "TOTAL",
+            money(sale.total())
+        ));
     }
     text.into_bytes()
 }
@@ -60,9 +76,20 @@ pub(super) fn journal(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
 pub(super) fn plain(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
     let mut text = String::new();
     for sale in sales {
-        text.push_str(&format!("CORNER SHOP\r\nTicket {}  Register {}\r\n{}\r\n", sale.number, sale.register, sale.time(' ')));
+        text.push_str(&format!(
+            "CORNER SHOP\r\nTicket {}  Register {}\r\n{}\r\n",
+            sale.number,
+            sale.register,
+            sale.time(' ')
+        ));
         for line in &sale.lines {
-            text.push_str(&format!("{:<20} {:>3} x {:>6} {:>8}\r\n", line.name, line.quantity, money(line.price), money(line.amount())));
+            text.push_str(&format!(
+                "{:<20} {:>3} x {:>6} {:>8}\r\n",
+                line.name,
+                line.quantity,
+                money(line.price),
+                money(line.amount())
+            ));
         }
         text.push_str(&format!("TOTAL {:>34}\r\n\u{c}", money(sale.total())));
     }

@@ -4,7 +4,9 @@ use super::{Sale, money};
 
 /// ARTS POSLog, all on one line as some makers write it.
 pub(super) fn poslog(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?><POSLog xmlns=\"http://www.nrf-arts.org/IXRetail/namespace/\">");
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><POSLog xmlns=\"http://www.nrf-arts.org/IXRetail/namespace/\">",
+    );
     for sale in sales {
         text.push_str(&format!(
             "<Transaction CancelFlag=\"false\"><RetailStoreID>1</RetailStoreID><WorkstationID>{}</WorkstationID><SequenceNumber>{}</SequenceNumber>\

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Instant;
 
-use pos_adapters::trial::made_up::{ENDINGS, seeds};
 use pos_adapters::trial::Trial;
+use pos_adapters::trial::made_up::{ENDINGS, seeds};
 
 use crate::say;
 
@@ -38,7 +38,10 @@ pub(crate) fn run(trials: &[(&str, Trial)], quick: bool) -> bool {
                 good = false;
             }
         }
-        say(&format!("{name:<22} most memory {:>7} kB ({}), longest {:>6} ms ({})", most.0, most.1, slowest.0, slowest.1));
+        say(&format!(
+            "{name:<22} most memory {:>7} kB ({}), longest {:>6} ms ({})",
+            most.0, most.1, slowest.0, slowest.1
+        ));
     }
     good
 }

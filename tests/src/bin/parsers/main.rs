@@ -32,7 +32,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let chosen: Vec<(&str, Trial)> =
         TRIALS.iter().copied().filter(|(name, _)| arguments.only.as_deref().is_none_or(|only| only == *name)).collect();
-    let good = if arguments.hostile { hostile::run(&chosen, arguments.quick) } else { speed::run(&chosen, arguments.quick) };
+    let good =
+        if arguments.hostile { hostile::run(&chosen, arguments.quick) } else { speed::run(&chosen, arguments.quick) };
     if good && !chosen.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

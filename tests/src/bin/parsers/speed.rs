@@ -18,7 +18,8 @@ const PIECE_BYTES: usize = 1024 * 1024;
 const RUNS: u32 = 3;
 
 /// What is asked for, in megabytes a second on one core.
-const ASKED: [(&str, u64); 4] = [("file-csv", 100), ("file-json-lines", 100), ("file-json-tickets", 100), ("poslog", 50)];
+const ASKED: [(&str, u64); 4] =
+    [("file-csv", 100), ("file-json-lines", 100), ("file-json-tickets", 100), ("poslog", 50)];
 
 /// Prints the table; whether every parser read all that was made for it.
 pub(crate) fn run(trials: &[(&str, Trial)], quick: bool) -> bool {
@@ -37,7 +38,10 @@ pub(crate) fn run(trials: &[(&str, Trial)], quick: bool) -> bool {
         });
         let bytes = u64::try_from(input.len()).unwrap_or(u64::MAX);
         let (parsed, counted) = (a_second(bytes, parsing), a_second(bytes, counting));
-        let asked = ASKED.iter().find(|(asked, _)| asked == name).map_or_else(String::new, |(_, speed)| format!("{speed} MB/s"));
+        let asked = ASKED
+            .iter()
+            .find(|(asked, _)| asked == name)
+            .map_or_else(String::new, |(_, speed)| format!("{speed} MB/s"));
         row([
             name,
             &mega(bytes),
@@ -74,7 +78,8 @@ fn fastest(mut run: impl FnMut()) -> Duration {
 /// So many in that time, each second.
 fn a_second(count: u64, time: Duration) -> u64 {
     let nanoseconds = time.as_nanos().max(1);
-    u64::try_from(u128::from(count).saturating_mul(1_000_000_000).checked_div(nanoseconds).unwrap_or_default()).unwrap_or(u64::MAX)
+    u64::try_from(u128::from(count).saturating_mul(1_000_000_000).checked_div(nanoseconds).unwrap_or_default())
+        .unwrap_or(u64::MAX)
 }
 
 /// Bytes as megabytes with one decimal.
