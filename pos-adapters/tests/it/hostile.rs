@@ -6,11 +6,11 @@ use pos_adapters::trial::made_up::{Chance, ENDINGS, Ending, mutated, seeds};
 use pos_adapters::trial::{TRIALS, Trial};
 
 /// How often each seed is mutated here; fuzzing does it for hours.
-const MUTATIONS: usize = 60;
+const MUTATIONS: usize = 40;
 /// The hostile input that is run whole.
 const HOSTILE_BYTES: usize = 100_000_000;
 /// All other endings are run so long.
-const SHORT_BYTES: usize = 1_500_000;
+const SHORT_BYTES: usize = 400_000;
 /// What a reader gets at once.
 const PIECE_BYTES: usize = 64 * 1024;
 /// By how much the memory of the process may grow; generous, since other tests run beside this one.
@@ -54,6 +54,8 @@ fn of_its_kind(good: &[u8]) -> &'static Ending {
 
 fn run(name: &str, trial: Trial, ending: &Ending, good: &[u8], bytes: usize) {
     let input = ending.input(good, bytes);
+    // Counts the peak anew from here, where the system can do that.
+    drop(std::fs::write("/proc/self/clear_refs", "5"));
     let before = peak_kb();
     let begun = Instant::now();
     let tally = trial(&input, PIECE_BYTES);
@@ -64,10 +66,8 @@ fn run(name: &str, trial: Trial, ending: &Ending, good: &[u8], bytes: usize) {
     }
 }
 
-/// The most memory that this process has had, in kB; counted anew from here where the system can do that.
+/// The most memory that this process has had, in kB.
 fn peak_kb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok();
-    drop(std::fs::write("/proc/self/clear_refs", "5"));
-    peak
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse().ok()
 }

@@ -18,7 +18,11 @@ pub const ENDINGS: &[Ending] = &[
     Ending { name: "line without an end", opening: b"\n", filler: b"x" },
     Ending { name: "empty lines only", opening: b"\n", filler: b"\n" },
     Ending { name: "zero bytes only", opening: b"\n", filler: b"\0" },
-    Ending { name: "quote without an end", opening: b"\n\"", filler: b"a,b\n" },
+    Ending {
+        name: "quote without an end",
+        opening: b"\n\"",
+        filler: b"1001,1,2026-02-01 10:00:00,SKU-00001,a name,1,9.50 and so on and on, a long line without any meaning at all\n",
+    },
     Ending { name: "quotes only", opening: b"\n", filler: b"\"" },
     Ending { name: "separators only", opening: b"\n", filler: b"," },
     Ending { name: "string without an end", opening: b"{\"transaction\":\"", filler: b"x" },
@@ -48,7 +52,7 @@ impl Ending {
         let mut input = Vec::with_capacity(bytes.saturating_add(self.filler.len()));
         input.extend_from_slice(good);
         input.extend_from_slice(self.opening);
-        let unit = self.filler.repeat(4096);
+        let unit = self.filler.repeat(1024);
         while input.len() < bytes {
             input.extend_from_slice(&unit);
         }
