@@ -54,6 +54,8 @@ fn the_example_names_every_key() {
         "Signs",
         "StatusWords",
         "IgnoreRule",
+        "DocumentSettings",
+        "IgnoreArticles",
         "ShopifyTable",
         "HttpTable",
     ] {

@@ -31,6 +31,8 @@ const UNPACK_BYTES: u64 = 8 * 1024 * 1024;
 const HEAD_PRINT_BYTES: u64 = 32 * 1024 * 1024;
 /// Last bytes before the place where reading goes on that are compared.
 const TAIL_PRINT_BYTES: u64 = 64 * 1024;
+/// Bytes by which a file that grows while it is read is recognised.
+const SEAM_BYTES: usize = 4096;
 /// How long an end in the middle of a transaction may be a pause of the writer, in microseconds.
 pub(super) const CUT_SHOWN_AFTER: i64 = 10 * 60 * 1_000_000;
 
@@ -82,6 +84,8 @@ struct Xml {
     offset: u64,
     printed: Prefix,
     resumed: bool,
+    /// The last bytes read: while they stand where they stood, a file that grew is still the same.
+    seam: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -217,17 +221,20 @@ impl Run {
 
     fn next_xml(&mut self, buffer: &mut Vec<u8>) -> io::Result<Progress> {
         let mut file = File::open(&self.path)?;
-        if Stat::of(&file.metadata()?) != self.stat {
+        let Kind::Xml(xml) = &mut self.kind else { return Ok(Progress::Changed) };
+        if !is_same(&mut file, &self.stat, xml, buffer)? {
             return Ok(Progress::Changed);
         }
-        let Kind::Xml(xml) = &mut self.kind else { return Ok(Progress::Changed) };
         let from = xml.offset;
         let mut fault = None;
         while xml.offset < self.stat.size && fault.is_none() {
-            read_at(&mut file, xml.offset, BLOCK_BYTES, buffer)?;
+            let most = usize::try_from(self.stat.size.saturating_sub(xml.offset)).unwrap_or(usize::MAX);
+            read_at(&mut file, xml.offset, most.min(BLOCK_BYTES), buffer)?;
             if buffer.is_empty() {
                 return Ok(Progress::Changed);
             }
+            xml.seam.clear();
+            xml.seam.extend_from_slice(buffer.get(buffer.len().saturating_sub(SEAM_BYTES)..).unwrap_or_default());
             xml.offset = xml.offset.saturating_add(to_u64(buffer.len()));
             fault = xml.feed.push(buffer).err();
             if xml.feed.waiting() >= TICKETS_MAX || xml.offset.saturating_sub(from) >= CHUNK_BYTES {
@@ -276,7 +283,7 @@ impl Run {
             self.tickets = self.tickets.saturating_add(self.before.tickets);
         }
         let found = xml.feed.take();
-        if Stat::of(&file.metadata()?) != self.stat {
+        if !is_same(&mut file, &self.stat, xml, buffer)? {
             // The tickets so far are whole; the rest is read again once it is quiet.
             return Ok(Progress::Part(self.chunk(found, bytes), None));
         }
@@ -398,11 +405,25 @@ fn open_xml(
         let (print, tail) = printed.at(file, offset)?;
         if print == before.print && tail == before.tail {
             let feed = Box::new(Feed::resume(format, before.resume.clone()));
-            return Ok((Xml { feed, offset, printed, resumed: true }, before.generation));
+            return Ok((Xml { feed, offset, printed, resumed: true, seam: Vec::new() }, before.generation));
         }
     }
     let feed = Box::new(Feed::new(format));
-    Ok((Xml { feed, offset: 0, printed: Prefix::new(), resumed: false }, before.generation.saturating_add(1)))
+    Ok((Xml { feed, offset: 0, printed: Prefix::new(), resumed: false, seam: Vec::new() }, before.generation.saturating_add(1)))
+}
+
+/// Whether a file is still the one that was opened, or has only grown since.
+fn is_same(file: &mut File, stat: &Stat, xml: &Xml, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    let now = Stat::of(&file.metadata()?);
+    if now == *stat {
+        return Ok(true);
+    }
+    if now.id != stat.id || now.size <= stat.size {
+        return Ok(false);
+    }
+    let seam = xml.seam.len();
+    read_at(file, xml.offset.saturating_sub(to_u64(seam)), seam, buffer)?;
+    Ok(*buffer == xml.seam)
 }
 
 fn quarantined(path: &Path, doubt: Doubt) -> Quarantined {
