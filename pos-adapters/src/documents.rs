@@ -19,8 +19,8 @@ mod run;
 mod saft;
 pub mod settings;
 pub(crate) mod ticket;
-pub(crate) mod trial;
 mod tree;
+pub(crate) mod trial;
 mod verifone;
 mod xml;
 

@@ -85,7 +85,9 @@ impl Archive {
                 return refused("is encrypted: ask for an archive without password");
             }
             if entry.size() > ENTRY_BYTES_MAX || total > UNPACKED_BYTES_MAX {
-                return refused(format!("unpacks to more than {ENTRY_BYTES_MAX} bytes an entry or {UNPACKED_BYTES_MAX} in all"));
+                return refused(format!(
+                    "unpacks to more than {ENTRY_BYTES_MAX} bytes an entry or {UNPACKED_BYTES_MAX} in all"
+                ));
             }
             if entry.size() > RATIO_FREE_BYTES && entry.size() > entry.compressed_size().saturating_mul(RATIO_MAX) {
                 return refused(format!("has an entry that unfolds more than {RATIO_MAX} times"));
@@ -172,7 +174,11 @@ fn directory_within_limits(file: &mut File, size: u64) -> Result<(), ArchiveFaul
         return refused("has no end: it was not written to its end");
     };
     let number = |from: usize, bytes: usize| {
-        end.iter().skip(from).take(bytes).rev().fold(0_u64, |sum, byte| sum.saturating_mul(256).saturating_add(u64::from(*byte)))
+        end.iter()
+            .skip(from)
+            .take(bytes)
+            .rev()
+            .fold(0_u64, |sum, byte| sum.saturating_mul(256).saturating_add(u64::from(*byte)))
     };
     let entries = number(10, 2);
     let directory = number(12, 4);

@@ -102,7 +102,9 @@ pub(super) fn read(mut folder: Folder, rules: &Rules) -> Result<Found, ArchiveFa
         if there {
             export.end().map_err(ArchiveFault::Refused)?;
         } else if kind.is_required() {
-            return Err(ArchiveFault::Refused(format!("has no table `{name}`: it was not written to its end, or is none of DSFinV-K")));
+            return Err(ArchiveFault::Refused(format!(
+                "has no table `{name}`: it was not written to its end, or is none of DSFinV-K"
+            )));
         }
     }
     Ok(map::tickets(rules.clone(), export.finish()))

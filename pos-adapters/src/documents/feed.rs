@@ -167,10 +167,8 @@ impl Sink for Reading {
             Cow::Borrowed,
         );
         let zero = memchr::memchr(0, record).map(|_| "has bytes that were never written (zeros)".to_owned());
-        let read = zero.map_or_else(
-            || Tree::read(&text).and_then(|tree| self.format.record(tree.root(), &mut self.found)),
-            Err,
-        );
+        let read = zero
+            .map_or_else(|| Tree::read(&text).and_then(|tree| self.format.record(tree.root(), &mut self.found)), Err);
         if let Err(reason) = read {
             self.broken(record, at, &format!("the transaction {reason}"));
         }

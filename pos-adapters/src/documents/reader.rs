@@ -85,7 +85,9 @@ impl DocumentSource {
     /// How a file looks; for the index of tables, together with the tables beside it.
     fn stat(&self, path: &Path, metadata: &Metadata) -> Stat {
         let stat = Stat::of(metadata);
-        if self.plan.format == DocumentFormat::Dsfinvk && path.extension().is_some_and(|end| end.eq_ignore_ascii_case("xml")) {
+        if self.plan.format == DocumentFormat::Dsfinvk
+            && path.extension().is_some_and(|end| end.eq_ignore_ascii_case("xml"))
+        {
             return super::dsfinvk::stat_of_folder(path, stat);
         }
         stat
@@ -110,7 +112,8 @@ impl DocumentSource {
         } else {
             for file in scan::list(&self.plan.name, &self.plan.path, &[])? {
                 if self.is_document(&file.path) {
-                    let stat = std::fs::metadata(&file.path).map_or(file.stat, |metadata| self.stat(&file.path, &metadata));
+                    let stat =
+                        std::fs::metadata(&file.path).map_or(file.stat, |metadata| self.stat(&file.path, &metadata));
                     found.push((file.path, stat));
                 }
             }
@@ -145,7 +148,11 @@ impl DocumentSource {
         let growing = before.filter(|before| grew(&before.stat, &stat)).map_or(now, |before| before.growing);
         let restless = now.since(growing) >= self.plan.settle.saturating_mul(RESTLESS_SETTLES);
         let quiet = before.is_some() && now.since(since) >= self.plan.settle;
-        if quiet || restless && self.plan.settle > Duration::ZERO || self.is_appended(&path, &stat) || ends_well(&path, self.plan.format) {
+        if quiet
+            || restless && self.plan.settle > Duration::ZERO
+            || self.is_appended(&path, &stat)
+            || ends_well(&path, self.plan.format)
+        {
             self.settling.remove(&path);
             self.queue.push_back((path, stat));
         } else {
@@ -256,7 +263,9 @@ impl PosSource for DocumentSource {
                     failed.get_or_insert(error);
                 }
             }
-            if any && (chunk.transactions.len() >= TICKETS_MAX || chunk.bytes >= CHUNK_BYTES || chunk.coverage.is_some()) {
+            if any
+                && (chunk.transactions.len() >= TICKETS_MAX || chunk.bytes >= CHUNK_BYTES || chunk.coverage.is_some())
+            {
                 break;
             }
         }
@@ -318,7 +327,8 @@ fn ends_well(path: &Path, format: DocumentFormat) -> bool {
     // UTF-16 ends are taken by their non-zero bytes.
     let text: Vec<u8> = tail.into_iter().filter(|b| *b != 0).collect();
     let text = String::from_utf8_lossy(&text);
-    let Some(name) = text.trim_end().strip_suffix('>').and_then(|rest| rest.rsplit_once("</")).map(|(_, name)| name) else {
+    let Some(name) = text.trim_end().strip_suffix('>').and_then(|rest| rest.rsplit_once("</")).map(|(_, name)| name)
+    else {
         return false;
     };
     root.contains(&super::xml::local(name.trim_end()))

@@ -36,8 +36,7 @@ fn write_tag(tag: &str, public: &[&str], out: &mut String) -> bool {
     let inner = closing.unwrap_or(tag);
     let end = inner.find(|c: char| c.is_whitespace() || c == '/').unwrap_or(inner.len());
     let (name, rest) = inner.split_at_checked(end).unwrap_or((inner, ""));
-    let plain = !name.is_empty()
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.'));
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.'));
     let name = if plain { local(name) } else { HIDDEN };
     out.push('<');
     if closing.is_some() {

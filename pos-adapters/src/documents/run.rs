@@ -15,7 +15,7 @@ use super::dsfinvk;
 use super::feed::{Feed, Resume};
 use super::settings::Plan;
 use super::ticket::{Doubt, Found, Ticket};
-use super::xml::End;
+use super::xml::{End, Fault};
 use crate::file::scan::Stat;
 use crate::{Chunk, Coverage, Quarantined};
 
@@ -86,6 +86,8 @@ struct Xml {
     resumed: bool,
     /// The last bytes read: while they stand where they stood, a file that grew is still the same.
     seam: Vec<u8>,
+    /// Its first element was closed.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -141,7 +143,8 @@ impl Run {
             return Ok(Opened::Run(Box::new(Self::new(plan, path, stat, before, generation, Kind::Xml(xml), now))));
         }
         let print = if packed { print_of(&mut file, stat.size)? } else { dsfinvk::print_of_folder(&path)? };
-        let state = FileState { v: VERSION, size: stat.size, modified: stat.modified, print: print.clone(), ..before.clone() };
+        let state =
+            FileState { v: VERSION, size: stat.size, modified: stat.modified, print: print.clone(), ..before.clone() };
         if before.print == print {
             return Ok(Opened::Unchanged(state));
         }
@@ -214,7 +217,11 @@ impl Run {
                 let rest = if done { std::mem::take(&mut tables.rest) } else { Found::default() };
                 let print = tables.print.clone();
                 let chunk = self.chunk(Found { tickets, ..rest }, if done { self.stat.size } else { 0 });
-                Ok(if done { self.last(chunk, FileState { print, ..FileState::default() }) } else { Progress::Part(chunk, None) })
+                Ok(if done {
+                    self.last(chunk, FileState { print, ..FileState::default() })
+                } else {
+                    Progress::Part(chunk, None)
+                })
             }
         }
     }
@@ -255,26 +262,14 @@ impl Run {
             };
             return Ok(Progress::Part(self.chunk(found, bytes), state));
         }
-        let mut state = FileState::default();
         let end = match fault {
             Some(fault) => Err(fault),
             None => xml.feed.finish(),
         };
-        match end {
-            Ok(End::Within) => {
-                let same = self.before.size == self.stat.size && self.before.modified == self.stat.modified;
-                let since = self.before.cut_since.filter(|_| same).unwrap_or(self.now.0);
-                state.cut_since = Some(since);
-                if self.now.0.saturating_sub(since) >= CUT_SHOWN_AFTER {
-                    xml.feed.give_up("the file ends in the middle of a transaction");
-                    state.cut_shown = true;
-                }
-                self.unsure = true;
-            }
-            Ok(End::Open) => self.unsure = true,
-            Ok(End::Closed | End::Empty) => {}
-            Err(fault) => xml.feed.give_up(&format!("the file {}", fault.reason)),
-        }
+        let same = self.before.size == self.stat.size && self.before.modified == self.stat.modified;
+        let since = self.before.cut_since.filter(|_| same).unwrap_or(self.now.0);
+        let mut state = ended(xml, end, since, self.now);
+        self.unsure |= state.cut_since.is_some() || !xml.closed;
         if let Some(resume) = xml.feed.mark().filter(|_| !self.plan.reverse_vanished) {
             (state.print, state.tail) = xml.printed.at(&mut file, resume.offset)?;
             state.resume = resume;
@@ -342,7 +337,11 @@ impl Run {
         let done = zip.entries.is_empty();
         let print = zip.print.clone();
         let chunk = self.chunk(found, if done { self.stat.size } else { 0 });
-        Ok(if done { self.last(chunk, FileState { print, ..FileState::default() }) } else { Progress::Part(chunk, None) })
+        Ok(if done {
+            self.last(chunk, FileState { print, ..FileState::default() })
+        } else {
+            Progress::Part(chunk, None)
+        })
     }
 
     /// The end: what covers what, and the state to store.
@@ -405,11 +404,35 @@ fn open_xml(
         let (print, tail) = printed.at(file, offset)?;
         if print == before.print && tail == before.tail {
             let feed = Box::new(Feed::resume(format, before.resume.clone()));
-            return Ok((Xml { feed, offset, printed, resumed: true, seam: Vec::new() }, before.generation));
+            return Ok((
+                Xml { feed, offset, printed, resumed: true, seam: Vec::new(), closed: false },
+                before.generation,
+            ));
         }
     }
     let feed = Box::new(Feed::new(format));
-    Ok((Xml { feed, offset: 0, printed: Prefix::new(), resumed: false, seam: Vec::new() }, before.generation.saturating_add(1)))
+    Ok((
+        Xml { feed, offset: 0, printed: Prefix::new(), resumed: false, seam: Vec::new(), closed: false },
+        before.generation.saturating_add(1),
+    ))
+}
+
+/// What the end of a document means; `since` is when it first ended like that.
+fn ended(xml: &mut Xml, end: Result<End, Fault>, since: i64, now: Timestamp) -> FileState {
+    let mut state = FileState::default();
+    match end {
+        Ok(End::Within) => {
+            state.cut_since = Some(since);
+            if now.0.saturating_sub(since) >= CUT_SHOWN_AFTER {
+                xml.feed.give_up("the file ends in the middle of a transaction");
+                state.cut_shown = true;
+            }
+        }
+        Ok(End::Closed) => xml.closed = true,
+        Ok(End::Open | End::Empty) => {}
+        Err(fault) => xml.feed.give_up(&format!("the file {}", fault.reason)),
+    }
+    state
 }
 
 /// Whether a file is still the one that was opened, or has only grown since.

@@ -246,10 +246,9 @@ fn sku(settings: &DocumentSettings) -> Result<SkuFrom, &'static str> {
         }
         (_, Some(SkuChoice::GtinModifier)) => Err("only NAXML and Verifone have a selector of the pack"),
         (DocumentFormat::Poslog | DocumentFormat::Dsfinvk, Some(SkuChoice::Gtin)) => Ok(SkuFrom::Gtin),
-        (
-            DocumentFormat::Poslog | DocumentFormat::Dsfinvk | DocumentFormat::Saft,
-            None | Some(SkuChoice::ItemId),
-        ) => Ok(SkuFrom::ItemId),
+        (DocumentFormat::Poslog | DocumentFormat::Dsfinvk | DocumentFormat::Saft, None | Some(SkuChoice::ItemId)) => {
+            Ok(SkuFrom::ItemId)
+        }
     }
 }
 

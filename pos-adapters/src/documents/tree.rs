@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn names_lose_their_prefix_and_texts_their_entities() {
-        let tree = Tree::read(r#"<a:T x:Flag="true" n="a&amp;b"><b> 1 </b><c/><b>&lt;2&#65;<![CDATA[&]]></b></a:T>"#).unwrap();
+        let tree =
+            Tree::read(r#"<a:T x:Flag="true" n="a&amp;b"><b> 1 </b><c/><b>&lt;2&#65;<![CDATA[&]]></b></a:T>"#).unwrap();
         let root = tree.root();
         assert_eq!((root.name(), root.flag("Flag"), root.attribute("n").as_deref()), ("T", true, Some("a&b")));
         let texts: Vec<_> = root.children().map(|child| (child.name(), child.text())).collect();

@@ -173,11 +173,7 @@ impl Splitter {
         if !self.any || !matches!(self.input, Input::Utf8) {
             return None;
         }
-        Some(if self.fresh {
-            Mark { offset: self.mark.offset, stack: self.stack.clone() }
-        } else {
-            self.mark.clone()
-        })
+        Some(if self.fresh { Mark { offset: self.mark.offset, stack: self.stack.clone() } } else { self.mark.clone() })
     }
 
     /// Whether the knowledge outside of transactions has not changed since the last one.
@@ -619,7 +615,9 @@ pub(crate) fn attribute(attributes: &str, wanted: &str) -> Option<String> {
         let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let (value, next) = after.strip_prefix(quote)?.split_once(quote)?;
         if local(name.trim()) == wanted {
-            return Some(quick_xml::escape::unescape(value).map_or_else(|_| value.to_owned(), std::borrow::Cow::into_owned));
+            return Some(
+                quick_xml::escape::unescape(value).map_or_else(|_| value.to_owned(), std::borrow::Cow::into_owned),
+            );
         }
         rest = next;
     }

@@ -351,10 +351,11 @@ fn settings_that_make_no_sense_are_named() {
 #[test]
 fn every_parser_of_the_family_stands_trial() {
     let export = ["index.xml", "transactions.csv", "lines.csv", "lines_vat.csv", "subitems.csv", "references.csv"];
-    let fixture = |path: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)).unwrap();
+    let fixture =
+        |path: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)).unwrap();
     let export = export.map(|name| fixture(&format!("dsfinvk/export/{name}"))).join(&0);
     for (name, document, transactions, lines, quarantined) in [
-        ("poslog", fixture("poslog/day.xml"), 12, 21, 5),
+        ("poslog", fixture("poslog/day.xml"), 12, 23, 5),
         ("naxml", fixture("naxml/journal.xml"), 7, 12, 2),
         ("verifone", fixture("verifone/set.xml"), 6, 10, 2),
         ("saft", fixture("saft/register.xml"), 7, 8, 3),
@@ -369,10 +370,8 @@ fn every_parser_of_the_family_stands_trial() {
 
 /// A folder of real captures, if it is at hand.
 fn samples(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("TILLSYNC_SAMPLES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/samples"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("TILLSYNC_SAMPLES")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/samples"), PathBuf::from);
     let path = root.join(folder);
     if path.is_dir() {
         return Some(path);
@@ -402,7 +401,10 @@ fn net(bench: &Bench, key: &str, sku: &str) -> Quantity {
 fn a_real_grocery_day_balances_and_its_keys_are_unique() {
     let Some(bench) = sample("poslog", "ncr-acs-POSLog-part1.xml", r#""format": "poslog""#) else { return };
     assert_eq!((bench.given, bench.read.len(), bench.quarantined.len()), (14, 14, 0), "{:?}", bench.reasons());
-    assert_eq!(bench.ignored, BTreeMap::from([("control-transaction".to_owned(), 3), ("item-not-found".to_owned(), 1)]));
+    assert_eq!(
+        bench.ignored,
+        BTreeMap::from([("control-transaction".to_owned(), 3), ("item-not-found".to_owned(), 1)])
+    );
     // The line that took another back nets out, by piece and by weight.
     assert_eq!(net(&bench, "9|31|115|2017-10-01", "00000000062367"), Quantity::ZERO);
     assert_eq!(net(&bench, "9|1|376|2017-10-01", "00021908501406"), Quantity::from_units(-2).unwrap());
@@ -426,7 +428,11 @@ fn a_real_transaction_set_is_read_and_its_period_does_not_add_up() {
     let Some(bench) = sample("verifone-tlog", "commander-transset.xml", r#""format": "verifone""#) else { return };
     assert_eq!(bench.keys(), ["0508|SN-1001", "0508|SN-1002", "0508|SN-1003"]);
     assert_eq!(net(&bench, "0508|SN-1001", "0012345678905"), Quantity::from_units(-1).unwrap());
-    assert!(bench.reasons()[0].contains("grew by 500, but the sales that it lists come to 40.7"), "{:?}", bench.reasons());
+    assert!(
+        bench.reasons()[0].contains("grew by 500, but the sales that it lists come to 40.7"),
+        "{:?}",
+        bench.reasons()
+    );
 }
 
 #[test]

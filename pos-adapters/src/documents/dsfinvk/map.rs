@@ -145,7 +145,9 @@ fn without_goods(position: &Position) -> Option<&'static str> {
     match position.business.as_str() {
         "Umsatz" | "Forderungsentstehung" => None,
         "Pfand" | "PfandRueckzahlung" => Some("deposit"),
-        "EinzweckgutscheinKauf" | "EinzweckgutscheinEinloesung" | "MehrzweckgutscheinKauf"
+        "EinzweckgutscheinKauf"
+        | "EinzweckgutscheinEinloesung"
+        | "MehrzweckgutscheinKauf"
         | "MehrzweckgutscheinEinloesung" => Some("gift-card"),
         _ => Some("without-goods"),
     }

@@ -283,7 +283,10 @@ impl Export {
             register: register.to_owned(),
             kind: cells.text("BON_TYP").to_owned(),
             void: is_set(cells.text("BON_STORNO")),
-            ended: Some(cells.text("BON_ENDE")).filter(|end| !end.is_empty()).unwrap_or(cells.text("BON_START")).to_owned(),
+            ended: Some(cells.text("BON_ENDE"))
+                .filter(|end| !end.is_empty())
+                .unwrap_or(cells.text("BON_START"))
+                .to_owned(),
             total,
             positions_total: None,
             positions: Vec::new(),

@@ -21,7 +21,11 @@ impl Rows {
     }
 
     /// Takes a piece and gives on the rows that it ends.
-    pub(super) fn push(&mut self, piece: &[u8], take: &mut dyn FnMut(&[Cow<'_, str>]) -> Result<(), String>) -> Result<(), String> {
+    pub(super) fn push(
+        &mut self,
+        piece: &[u8],
+        take: &mut dyn FnMut(&[Cow<'_, str>]) -> Result<(), String>,
+    ) -> Result<(), String> {
         let mut rest = piece;
         while let Some(found) = rest.iter().position(|b| *b == b'\n' || *b == self.quote) {
             let (before, after) = rest.split_at_checked(found).unwrap_or((rest, &[]));
@@ -49,7 +53,11 @@ impl Rows {
     }
 
     fn within_limit(&self) -> Result<(), String> {
-        if self.row.len() > ROW_BYTES_MAX { Err(format!("has a row longer than {ROW_BYTES_MAX} bytes")) } else { Ok(()) }
+        if self.row.len() > ROW_BYTES_MAX {
+            Err(format!("has a row longer than {ROW_BYTES_MAX} bytes"))
+        } else {
+            Ok(())
+        }
     }
 
     fn give(&mut self, take: &mut dyn FnMut(&[Cow<'_, str>]) -> Result<(), String>) -> Result<(), String> {
@@ -59,10 +67,8 @@ impl Rows {
         }
         row = row.strip_suffix(b"\r").unwrap_or(row);
         if !matches!(row.trim_ascii(), [] | [0x1a]) {
-            let text = std::str::from_utf8(row).map_or_else(
-                |_| encoding_rs::WINDOWS_1252.decode_without_bom_handling(row).0,
-                Cow::Borrowed,
-            );
+            let text = std::str::from_utf8(row)
+                .map_or_else(|_| encoding_rs::WINDOWS_1252.decode_without_bom_handling(row).0, Cow::Borrowed);
             let fields = split(&text, char::from(self.delimiter), char::from(self.quote));
             take(&fields)?;
         }
@@ -139,7 +145,8 @@ mod tests {
 
     #[test]
     fn quotes_hold_delimiters_and_line_breaks() {
-        let read = rows(b"\xef\xbb\xbfa; b ;\r\n\"x;1\";\"say \"\"no\"\"\r\nnow\";3\r\n\r\n1;;caf\xe9\n\x1a", 1000).unwrap();
+        let read =
+            rows(b"\xef\xbb\xbfa; b ;\r\n\"x;1\";\"say \"\"no\"\"\r\nnow\";3\r\n\r\n1;;caf\xe9\n\x1a", 1000).unwrap();
         assert_eq!(read, [vec!["a", "b", ""], vec!["x;1", "say \"no\"\r\nnow", "3"], vec!["1", "", "café"]]);
         assert!(rows(b"a;\"b\n", 10).unwrap_err().contains("within quotes"));
     }

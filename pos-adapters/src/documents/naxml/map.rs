@@ -58,7 +58,10 @@ pub(super) fn event(rules: &Rules, event: &Event, found: &mut Found) -> Result<(
 
 fn draft(kind: Kind, line: &Line, cancelled: bool, total: Option<Quantity>, number: usize) -> Result<Draft, String> {
     let moved = ticket::times(line.quantity, line.units).ok_or_else(|| {
-        format!("has a quantity of {} times {} on line {number}, which is too fine or too large", line.quantity, line.units)
+        format!(
+            "has a quantity of {} times {} on line {number}, which is too fine or too large",
+            line.quantity, line.units
+        )
     })?;
     let ignored = match (cancelled, line.ware) {
         (true, _) => Some("cancelled-line"),

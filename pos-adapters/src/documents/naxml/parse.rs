@@ -88,10 +88,29 @@ impl Format for Naxml {
 
     fn public(&self) -> &'static [&'static str] {
         &[
-            "RegisterID", "TransactionID", "EventSequenceID", "ReceiptDate", "ReceiptTime", "BusinessDate", "POSCode",
-            "POSCodeModifier", "Description", "MerchandiseCode", "SalesQuantity", "SalesAmount", "SellingUnits",
-            "ActualSalesPrice", "TransactionTotalGrossAmount", "TransactionTotalNetAmount", "TransactionTotalGrandAmount",
-            "TransactionTotalTaxNetAmount", "status", "value", "format", "direction", "FuelGradeID",
+            "RegisterID",
+            "TransactionID",
+            "EventSequenceID",
+            "ReceiptDate",
+            "ReceiptTime",
+            "BusinessDate",
+            "POSCode",
+            "POSCodeModifier",
+            "Description",
+            "MerchandiseCode",
+            "SalesQuantity",
+            "SalesAmount",
+            "SellingUnits",
+            "ActualSalesPrice",
+            "TransactionTotalGrossAmount",
+            "TransactionTotalNetAmount",
+            "TransactionTotalGrandAmount",
+            "TransactionTotalTaxNetAmount",
+            "status",
+            "value",
+            "format",
+            "direction",
+            "FuelGradeID",
         ]
     }
 
@@ -132,7 +151,9 @@ impl Naxml {
     fn event(&mut self, record: Element<'_>, kind: Kind) -> Result<Event, String> {
         let text = |name: &str| record.text_of(name).unwrap_or_default().to_owned();
         let flag = |name: &str| {
-            record.child(name).is_some_and(|flag| is_yes(flag.text()) || flag.attribute("value").is_some_and(|v| is_yes(&v)))
+            record
+                .child(name)
+                .is_some_and(|flag| is_yes(flag.text()) || flag.attribute("value").is_some_and(|v| is_yes(&v)))
         };
         let summary = record.child("TransactionSummary");
         let total = |name: &str| summary.map_or(Ok(None), |summary| number_in(summary, name));
@@ -185,9 +206,10 @@ impl Naxml {
             let code_text = |name: &str| code.and_then(|code| code.text_of(name));
             let scanned = code_text("POSCode").unwrap_or_default();
             let sku = match (self.rules.sku, code_text("POSCodeModifier")) {
-                (SkuFrom::ItemId, _) => {
-                    code_text("InventoryItemID").or_else(|| part.text_of("InventoryItemID")).unwrap_or(scanned).to_owned()
-                }
+                (SkuFrom::ItemId, _) => code_text("InventoryItemID")
+                    .or_else(|| part.text_of("InventoryItemID"))
+                    .unwrap_or(scanned)
+                    .to_owned(),
                 (SkuFrom::GtinModifier, Some(modifier)) => format!("{scanned}/{modifier}"),
                 (SkuFrom::Gtin | SkuFrom::GtinModifier, _) => scanned.to_owned(),
             };

@@ -144,7 +144,8 @@ fn without_goods(line: &Line) -> Option<&'static str> {
     if let Some((_, rule)) = ITEM_TYPES.iter().find(|(word, _)| line.item_type.eq_ignore_ascii_case(word)) {
         return Some(rule);
     }
-    if line.id_type.eq_ignore_ascii_case("Department") || (!line.sku.is_empty() && line.sku.bytes().all(|b| b == b'0')) {
+    if line.id_type.eq_ignore_ascii_case("Department") || (!line.sku.is_empty() && line.sku.bytes().all(|b| b == b'0'))
+    {
         return Some("department-sale");
     }
     if line.entry == "Linked" || line.entry.ends_with(":Linked") {

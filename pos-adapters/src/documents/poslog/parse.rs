@@ -137,12 +137,42 @@ impl Format for Poslog {
 
     fn public(&self) -> &'static [&'static str] {
         &[
-            "RetailStoreID", "UnitID", "WorkstationID", "SequenceNumber", "BusinessDayDate", "BeginDateTime", "EndDateTime",
-            "POSItemID", "ItemID", "Quantity", "ExtendedAmount", "RegularSalesUnitPrice", "ActualSalesUnitPrice",
-            "Description", "Amount", "Total", "MerchandiseHierarchy", "PromotionID", "EventID", "RewardCategory",
-            "ExtendedRewardAmount", "ItemType", "POSIDType", "EntryMethod", "VoidFlag", "CancelFlag", "TrainingModeFlag",
-            "TransactionStatus", "TotalType", "NegativeItem", "weightItem", "detailedData", "summarizedActivity",
-            "ReasonCode", "Percent", "TaxableAmount",
+            "RetailStoreID",
+            "UnitID",
+            "WorkstationID",
+            "SequenceNumber",
+            "BusinessDayDate",
+            "BeginDateTime",
+            "EndDateTime",
+            "POSItemID",
+            "ItemID",
+            "Quantity",
+            "ExtendedAmount",
+            "RegularSalesUnitPrice",
+            "ActualSalesUnitPrice",
+            "Description",
+            "Amount",
+            "Total",
+            "MerchandiseHierarchy",
+            "PromotionID",
+            "EventID",
+            "RewardCategory",
+            "ExtendedRewardAmount",
+            "ItemType",
+            "POSIDType",
+            "EntryMethod",
+            "VoidFlag",
+            "CancelFlag",
+            "TrainingModeFlag",
+            "TransactionStatus",
+            "TotalType",
+            "NegativeItem",
+            "weightItem",
+            "detailedData",
+            "summarizedActivity",
+            "ReasonCode",
+            "Percent",
+            "TaxableAmount",
         ]
     }
 
@@ -215,7 +245,10 @@ fn retail_of(record: Element<'_>, retail: Element<'_>, sku: SkuFrom) -> Result<R
     let mut read = Retail {
         cancelled: either("CancelFlag"),
         training: either("TrainingModeFlag"),
-        state: retail.attribute("TransactionStatus").or_else(|| record.attribute("TransactionStatus")).unwrap_or_default(),
+        state: retail
+            .attribute("TransactionStatus")
+            .or_else(|| record.attribute("TransactionStatus"))
+            .unwrap_or_default(),
         ..Retail::default()
     };
     for child in retail.children() {
@@ -261,7 +294,11 @@ fn line_item(item: Element<'_>, sku: SkuFrom, read: &mut Retail) -> Result<(), S
             "Discount" => read.discounts.extend(number_in(part, "Amount")?),
             "ItemNotFound" => read.passed_over.push("item-not-found"),
             "FuelSale" | "FuelReturn" => read.passed_over.push("fuel"),
-            "CustomerOrderForPickup" | "CustomerOrderForDelivery" | "SaleForDelivery" | "SaleForPickup" | "Exchange" => {
+            "CustomerOrderForPickup"
+            | "CustomerOrderForDelivery"
+            | "SaleForDelivery"
+            | "SaleForPickup"
+            | "Exchange" => {
                 return Err(format!("has a line of kind {}, which is not read", part.name()));
             }
             _ => {}
@@ -281,9 +318,12 @@ fn goods(item: Element<'_>, part: Element<'_>, direction: Direction, sku: SkuFro
     let attribute = |name: &str| item.attribute(name).or_else(|| part.attribute(name)).unwrap_or_default();
     let either = |name: &str| item.flag(name) || part.flag(name);
     let negative_element = |element: Element<'_>| {
-        element.child("NegativeItem").is_some_and(|flag| flag.text().is_empty() || crate::documents::tree::is_yes(flag.text()))
+        element
+            .child("NegativeItem")
+            .is_some_and(|flag| flag.text().is_empty() || crate::documents::tree::is_yes(flag.text()))
     };
-    let disposal = part.child("Disposal").and_then(|d| d.attribute("Method").or_else(|| d.text_of("Method").map(str::to_owned)));
+    let disposal =
+        part.child("Disposal").and_then(|d| d.attribute("Method").or_else(|| d.text_of("Method").map(str::to_owned)));
     Ok(Line {
         direction,
         number: item.text_of("SequenceNumber").unwrap_or("?").to_owned(),

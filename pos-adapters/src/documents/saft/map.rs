@@ -77,7 +77,10 @@ fn draft(line: &Line, purchase: bool) -> Result<Draft, String> {
     } else if line.debit {
         (quantity.magnitude(), LineKind::Return)
     } else if quantity.is_negative() {
-        return Err(format!("has a quantity of {quantity} on the credit side on line {}: the sides differ", line.number));
+        return Err(format!(
+            "has a quantity of {quantity} on the credit side on line {}: the sides differ",
+            line.number
+        ));
     } else {
         (quantity.negated(), LineKind::Sale)
     };

@@ -110,9 +110,26 @@ impl Format for Saft {
 
     fn public(&self) -> &'static [&'static str] {
         &[
-            "nr", "transID", "transType", "transAmntIn", "transAmntEx", "amntTp", "transDate", "transTime", "lineID",
-            "lineType", "artGroupID", "artID", "qnt", "lineAmntIn", "lineAmntEx", "lineDate", "lineTime",
-            "voidTransaction", "trainingID", "receiptNum",
+            "nr",
+            "transID",
+            "transType",
+            "transAmntIn",
+            "transAmntEx",
+            "amntTp",
+            "transDate",
+            "transTime",
+            "lineID",
+            "lineType",
+            "artGroupID",
+            "artID",
+            "qnt",
+            "lineAmntIn",
+            "lineAmntEx",
+            "lineDate",
+            "lineTime",
+            "voidTransaction",
+            "trainingID",
+            "receiptNum",
         ]
     }
 

@@ -81,7 +81,9 @@ fn draft(line: &Line, refund: bool, number: usize) -> Result<(Draft, bool), Stri
     };
     let back = amount.is_negative() || (amount.is_zero() && (quantity.is_negative() || line.minus));
     if ignored.is_none() && quantity.is_negative() && !amount.is_negative() && !amount.is_zero() {
-        return Err(format!("has a quantity of {quantity} and an amount of {amount} on line {number}: the signs differ"));
+        return Err(format!(
+            "has a quantity of {quantity} and an amount of {amount} on line {number}: the signs differ"
+        ));
     }
     let (delta, line_kind) = if ignored.is_some() {
         (quantity.negated(), LineKind::Sale)

@@ -101,7 +101,8 @@ impl Verifone {
             (SkuFrom::Gtin | SkuFrom::ItemId | SkuFrom::GtinModifier, _) => upc.to_owned(),
         };
         let department = line.child("trlDept");
-        let department = department.and_then(|d| d.attribute("number")).or_else(|| department.map(|d| d.text().to_owned()));
+        let department =
+            department.and_then(|d| d.attribute("number")).or_else(|| department.map(|d| d.text().to_owned()));
         Ok(Line {
             kind: line.attribute("type").unwrap_or_default(),
             sku,
@@ -130,8 +131,22 @@ impl Format for Verifone {
 
     fn public(&self) -> &'static [&'static str] {
         &[
-            "trTickNum", "posNum", "trUniqueSN", "date", "trTotNoTax", "trTotWTax", "trTotTax", "trlDept", "trlQty",
-            "trlSign", "trlLineTot", "trlDesc", "trlUPC", "trlModifier", "type", "recalled",
+            "trTickNum",
+            "posNum",
+            "trUniqueSN",
+            "date",
+            "trTotNoTax",
+            "trTotWTax",
+            "trTotTax",
+            "trlDept",
+            "trlQty",
+            "trlSign",
+            "trlLineTot",
+            "trlDesc",
+            "trlUPC",
+            "trlModifier",
+            "type",
+            "recalled",
         ]
     }
 

@@ -74,7 +74,13 @@ fn transactions_are_handed_on_whole_and_what_stands_around_them_in_order() {
 fn a_transaction_cut_off_by_the_next_one_costs_itself_only() {
     check(
         "<Log><T>1</T><T><x>2<T>3</T></x></Log>",
-        &["<Log ", "<T>1</T>", "! the transaction does not end before the next one begins: <T><x>2", "<T>3</T>", ">Log"],
+        &[
+            "<Log ",
+            "<T>1</T>",
+            "! the transaction does not end before the next one begins: <T><x>2",
+            "<T>3</T>",
+            ">Log",
+        ],
         End::Closed,
     );
     check(

@@ -21,12 +21,8 @@ fn gtin() -> Rules {
 
 #[test]
 fn events_move_by_the_rule_table() {
-    let lottery = ArticleRule {
-        rule: "lottery".to_owned(),
-        departments: vec!["70".to_owned()],
-        skus: Vec::new(),
-        prefix: None,
-    };
+    let lottery =
+        ArticleRule { rule: "lottery".to_owned(), departments: vec!["70".to_owned()], skus: Vec::new(), prefix: None };
     let found = read(100, Rules { ignore: vec![lottery], ..gtin() });
     let expected = "\
 77|1|8945|2026-12-08 @1796776298 Completed: 012345000013 -1 by cancelled-line, 012345000020 -1

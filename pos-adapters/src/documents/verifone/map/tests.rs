@@ -36,5 +36,9 @@ fn totals_that_grew_by_more_than_the_listed_sales_are_told() {
     let found = read(&SET.replace("1558.70", "1600.00"), 4096, rules());
     let remark = found.doubts.last().unwrap();
     assert_eq!(remark.records, 0);
-    assert!(remark.reason.starts_with("the totals of period 2-2026-07-17 grew by 100, but the sales that it lists come to 58.7"));
+    assert!(
+        remark
+            .reason
+            .starts_with("the totals of period 2-2026-07-17 grew by 100, but the sales that it lists come to 58.7")
+    );
 }
