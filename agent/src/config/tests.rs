@@ -63,6 +63,8 @@ fn the_example_names_every_key() {
         "ReceiptSettings",
         "JournalSettings",
         "CaptureSettings",
+        "DocumentSettings",
+        "IgnoreArticles",
         "ShopifyTable",
         "HttpTable",
         "PushedSettings",

@@ -23,6 +23,8 @@ use crate::{Chunk, CursorUpdate, Poll, PosSource, SourceError};
 
 /// Shortest time between two looks at something that settles.
 const AGAIN_MIN: Duration = Duration::from_millis(100);
+/// A file that is never quiet is read after this many settle times, if it has only grown.
+const RESTLESS_SETTLES: u32 = 6;
 /// Bytes at the end of a file in which its end is looked for.
 const END_BYTES: u64 = 256;
 
@@ -32,13 +34,24 @@ pub struct DocumentSource {
     plan: Arc<Plan>,
     /// By path, as stored in the cursors.
     known: HashMap<String, FileState>,
-    /// New content that may still be written: how it looked and since when.
-    settling: HashMap<PathBuf, (Stat, Timestamp)>,
+    /// New content that may still be written.
+    settling: HashMap<PathBuf, Settling>,
     queue: VecDeque<(PathBuf, Stat)>,
     running: Option<Box<Run>>,
     following: bool,
     forgotten: Vec<CursorUpdate>,
     buffer: Vec<u8>,
+}
+
+/// A file that may still be written.
+#[derive(Debug, Clone, Copy)]
+struct Settling {
+    /// How it looked.
+    stat: Stat,
+    /// Since when it looks like that.
+    since: Timestamp,
+    /// Since when it has only grown.
+    growing: Timestamp,
 }
 
 impl DocumentSource {
@@ -130,16 +143,27 @@ impl DocumentSource {
             }
             return;
         }
-        let quiet = match self.settling.get(&path) {
-            Some((before, since)) if *before == stat => Some(now.since(*since)),
-            Some(_) | None => None,
-        };
-        if quiet.is_some_and(|quiet| quiet >= self.plan.settle) || ends_well(&path, self.plan.format) {
+        let before = self.settling.get(&path).copied();
+        let since = before.filter(|before| before.stat == stat).map_or(now, |before| before.since);
+        let growing = before.filter(|before| grew(&before.stat, &stat)).map_or(now, |before| before.growing);
+        let restless = now.since(growing) >= self.plan.settle.saturating_mul(RESTLESS_SETTLES);
+        let quiet = before.is_some() && now.since(since) >= self.plan.settle;
+        if quiet
+            || restless && self.plan.settle > Duration::ZERO
+            || self.is_appended(&path, &stat)
+            || ends_well(&path, self.plan.format)
+        {
             self.settling.remove(&path);
             self.queue.push_back((path, stat));
-        } else if quiet.is_none() {
-            self.settling.insert(path, (stat, now));
+        } else {
+            self.settling.insert(path, Settling { stat, since, growing });
         }
+    }
+
+    /// A file of which a part was read and that has grown since: its whole transactions can be read at once.
+    fn is_appended(&self, path: &Path, stat: &Stat) -> bool {
+        let known = self.known.get(&item_of(path));
+        known.is_some_and(|known| known.resume.offset > 0 && known.size > 0 && stat.size > known.size)
     }
 
     fn forget(&mut self, found: &[(PathBuf, Stat)], now: Timestamp) {
@@ -267,6 +291,11 @@ impl PosSource for DocumentSource {
         let waiting: u64 = self.queue.iter().map(|(_, stat)| stat.size).sum();
         Some(waiting.saturating_add(self.running.as_ref().map_or(0, |run| run.unread())))
     }
+}
+
+/// Whether a file is the same one and not shorter.
+fn grew(before: &Stat, now: &Stat) -> bool {
+    before.id == now.id && now.size >= before.size
 }
 
 fn day_of(now: Timestamp) -> i64 {

@@ -15,7 +15,7 @@ use super::dsfinvk;
 use super::feed::{Feed, Resume};
 use super::settings::Plan;
 use super::ticket::{Doubt, Found, Ticket};
-use super::xml::End;
+use super::xml::{End, Fault};
 use crate::file::scan::Stat;
 use crate::{Chunk, Coverage, Quarantined};
 
@@ -31,6 +31,8 @@ const UNPACK_BYTES: u64 = 8 * 1024 * 1024;
 const HEAD_PRINT_BYTES: u64 = 32 * 1024 * 1024;
 /// Last bytes before the place where reading goes on that are compared.
 const TAIL_PRINT_BYTES: u64 = 64 * 1024;
+/// Bytes by which a file that grows while it is read is recognised.
+const SEAM_BYTES: usize = 4096;
 /// How long an end in the middle of a transaction may be a pause of the writer, in microseconds.
 pub(super) const CUT_SHOWN_AFTER: i64 = 10 * 60 * 1_000_000;
 
@@ -82,6 +84,10 @@ struct Xml {
     offset: u64,
     printed: Prefix,
     resumed: bool,
+    /// The last bytes read: while they stand where they stood, a file that grew is still the same.
+    seam: Vec<u8>,
+    /// Its first element was closed.
+    closed: bool,
 }
 
 #[derive(Debug)]
@@ -222,17 +228,20 @@ impl Run {
 
     fn next_xml(&mut self, buffer: &mut Vec<u8>) -> io::Result<Progress> {
         let mut file = File::open(&self.path)?;
-        if Stat::of(&file.metadata()?) != self.stat {
+        let Kind::Xml(xml) = &mut self.kind else { return Ok(Progress::Changed) };
+        if !is_same(&mut file, &self.stat, xml, buffer)? {
             return Ok(Progress::Changed);
         }
-        let Kind::Xml(xml) = &mut self.kind else { return Ok(Progress::Changed) };
         let from = xml.offset;
         let mut fault = None;
         while xml.offset < self.stat.size && fault.is_none() {
-            read_at(&mut file, xml.offset, BLOCK_BYTES, buffer)?;
+            let most = usize::try_from(self.stat.size.saturating_sub(xml.offset)).unwrap_or(usize::MAX);
+            read_at(&mut file, xml.offset, most.min(BLOCK_BYTES), buffer)?;
             if buffer.is_empty() {
                 return Ok(Progress::Changed);
             }
+            xml.seam.clear();
+            xml.seam.extend_from_slice(buffer.get(buffer.len().saturating_sub(SEAM_BYTES)..).unwrap_or_default());
             xml.offset = xml.offset.saturating_add(to_u64(buffer.len()));
             fault = xml.feed.push(buffer).err();
             if xml.feed.waiting() >= TICKETS_MAX || xml.offset.saturating_sub(from) >= CHUNK_BYTES {
@@ -253,26 +262,14 @@ impl Run {
             };
             return Ok(Progress::Part(self.chunk(found, bytes), state));
         }
-        let mut state = FileState::default();
         let end = match fault {
             Some(fault) => Err(fault),
             None => xml.feed.finish(),
         };
-        match end {
-            Ok(End::Within) => {
-                let same = self.before.size == self.stat.size && self.before.modified == self.stat.modified;
-                let since = self.before.cut_since.filter(|_| same).unwrap_or(self.now.0);
-                state.cut_since = Some(since);
-                if self.now.0.saturating_sub(since) >= CUT_SHOWN_AFTER {
-                    xml.feed.give_up("the file ends in the middle of a transaction");
-                    state.cut_shown = true;
-                }
-                self.unsure = true;
-            }
-            Ok(End::Open) => self.unsure = true,
-            Ok(End::Closed | End::Empty) => {}
-            Err(fault) => xml.feed.give_up(&format!("the file {}", fault.reason)),
-        }
+        let same = self.before.size == self.stat.size && self.before.modified == self.stat.modified;
+        let since = self.before.cut_since.filter(|_| same).unwrap_or(self.now.0);
+        let mut state = ended(xml, end, since, self.now);
+        self.unsure |= state.cut_since.is_some() || !xml.closed;
         if let Some(resume) = xml.feed.mark().filter(|_| !self.plan.reverse_vanished) {
             (state.print, state.tail) = xml.printed.at(&mut file, resume.offset)?;
             state.resume = resume;
@@ -281,7 +278,7 @@ impl Run {
             self.tickets = self.tickets.saturating_add(self.before.tickets);
         }
         let found = xml.feed.take();
-        if Stat::of(&file.metadata()?) != self.stat {
+        if !is_same(&mut file, &self.stat, xml, buffer)? {
             // The tickets so far are whole; the rest is read again once it is quiet.
             return Ok(Progress::Part(self.chunk(found, bytes), None));
         }
@@ -407,11 +404,49 @@ fn open_xml(
         let (print, tail) = printed.at(file, offset)?;
         if print == before.print && tail == before.tail {
             let feed = Box::new(Feed::resume(format, before.resume.clone()));
-            return Ok((Xml { feed, offset, printed, resumed: true }, before.generation));
+            return Ok((
+                Xml { feed, offset, printed, resumed: true, seam: Vec::new(), closed: false },
+                before.generation,
+            ));
         }
     }
     let feed = Box::new(Feed::new(format));
-    Ok((Xml { feed, offset: 0, printed: Prefix::new(), resumed: false }, before.generation.saturating_add(1)))
+    Ok((
+        Xml { feed, offset: 0, printed: Prefix::new(), resumed: false, seam: Vec::new(), closed: false },
+        before.generation.saturating_add(1),
+    ))
+}
+
+/// What the end of a document means; `since` is when it first ended like that.
+fn ended(xml: &mut Xml, end: Result<End, Fault>, since: i64, now: Timestamp) -> FileState {
+    let mut state = FileState::default();
+    match end {
+        Ok(End::Within) => {
+            state.cut_since = Some(since);
+            if now.0.saturating_sub(since) >= CUT_SHOWN_AFTER {
+                xml.feed.give_up("the file ends in the middle of a transaction");
+                state.cut_shown = true;
+            }
+        }
+        Ok(End::Closed) => xml.closed = true,
+        Ok(End::Open | End::Empty) => {}
+        Err(fault) => xml.feed.give_up(&format!("the file {}", fault.reason)),
+    }
+    state
+}
+
+/// Whether a file is still the one that was opened, or has only grown since.
+fn is_same(file: &mut File, stat: &Stat, xml: &Xml, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    let now = Stat::of(&file.metadata()?);
+    if now == *stat {
+        return Ok(true);
+    }
+    if now.id != stat.id || now.size <= stat.size {
+        return Ok(false);
+    }
+    let seam = xml.seam.len();
+    read_at(file, xml.offset.saturating_sub(to_u64(seam)), seam, buffer)?;
+    Ok(*buffer == xml.seam)
 }
 
 fn quarantined(path: &Path, doubt: Doubt) -> Quarantined {

@@ -158,13 +158,40 @@ fn a_growing_day_file_is_not_read_again_from_its_start() {
     assert!(bench.bytes < 5000, "{}", bench.bytes);
     bench.restart();
     assert_eq!(bench.drain(), 0);
-    // Open ended: read once it is quiet.
+    // Open ended, in the middle of a ticket.
     let open = day(0..1005);
-    bench.write("day.xml", open.strip_suffix("</POSLog>").unwrap());
-    assert_eq!(bench.drain(), 0);
-    bench.wait(6);
-    assert_eq!(bench.drain(), 2);
+    bench.write("day.xml", &open[..open.len() - 50]);
+    assert_eq!(bench.drain(), 1);
+    bench.write("day.xml", open);
+    assert_eq!(bench.drain(), 1);
     assert!(bench.quarantined.is_empty(), "{:?}", bench.reasons());
+}
+
+#[test]
+fn a_file_that_is_never_quiet_is_read_all_the_same() {
+    let mut bench = Bench::new("day.xml", r#""format": "poslog""#);
+    let whole = day(0..40);
+    let mut read = 0;
+    for part in 1..=40 {
+        bench.write("day.xml", &whole[..whole.len() * part / 41]);
+        read += bench.drain();
+        bench.wait(1);
+    }
+    assert!(read >= 35, "{read}");
+    assert_eq!(read, bench.read.len());
+}
+
+#[test]
+fn a_file_that_is_replaced_while_it_is_read_is_read_again() {
+    let mut bench = Bench::new("day.xml", r#""format": "poslog""#);
+    bench.write("day.xml", day(0..20_000));
+    let Poll::Chunk(chunk) = bench.source.poll(&[], bench.now).unwrap() else { panic!() };
+    bench.store(chunk);
+    bench.write("day.xml", day(0..30_000).replace("<Sale>", "<Sale ItemType='Stock'>"));
+    bench.drain();
+    bench.wait(6);
+    bench.drain();
+    assert_eq!((bench.read.len(), bench.quarantined.len()), (30_000, 0));
 }
 
 #[test]
@@ -328,7 +355,7 @@ fn every_parser_of_the_family_stands_trial() {
         |path: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)).unwrap();
     let export = export.map(|name| fixture(&format!("dsfinvk/export/{name}"))).join(&0);
     for (name, document, transactions, lines, quarantined) in [
-        ("poslog", fixture("poslog/day.xml"), 12, 21, 5),
+        ("poslog", fixture("poslog/day.xml"), 12, 23, 5),
         ("naxml", fixture("naxml/journal.xml"), 7, 12, 2),
         ("verifone", fixture("verifone/set.xml"), 6, 10, 2),
         ("saft", fixture("saft/register.xml"), 7, 8, 3),
