@@ -23,7 +23,7 @@ const DEPTH_MAX: usize = 8;
 /// Longest row that is looked at, characters; a printer's row has at most some 80.
 pub(super) const ROW_CHARS_MAX: usize = 256;
 /// Steps after which a pattern does not fit: keeps a hostile row from costing more than a moment.
-const STEPS_MAX: u32 = 20_000;
+const STEPS_MAX: u32 = 4_000;
 
 /// What a part of a row means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -330,7 +330,9 @@ impl TicketReader {
             Ending::Cut | Ending::Mark => true,
             Ending::Silence => {
                 let draft = &self.state.draft;
-                draft.lines.is_empty() || draft.total.is_some() || !draft.titles.is_empty()
+                let untitled = no_sale_rule(draft).is_none() && !draft.titles.contains(&RowKind::VoidTicket);
+                let nothing_yet = draft.lines.is_empty() && draft.number.is_none();
+                draft.total.is_some() || !untitled || nothing_yet
             }
         }
     }
