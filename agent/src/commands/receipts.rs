@@ -209,7 +209,11 @@ fn bytes_of(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
     let length = read.with_context(|| format!("cannot read `{}`", path.display()))?;
-    anyhow::ensure!(u64::try_from(length).is_ok_and(|length| length <= most), "`{}` is larger than {most} bytes", path.display());
+    anyhow::ensure!(
+        u64::try_from(length).is_ok_and(|length| length <= most),
+        "`{}` is larger than {most} bytes",
+        path.display()
+    );
     Ok(bytes)
 }
 

@@ -155,7 +155,11 @@ fn dry_run(template: &Template, receipts: &[Receipt]) -> Result<DryRun, String> 
     })?;
     let mut run = DryRun::default();
     if compiled.ticket().ends == TicketEnd::Marker {
-        run.read(receipts.iter().flat_map(|receipt| &receipt.rows).map(|row| row.text.as_str()), &compiled, tax_max(&compiled));
+        run.read(
+            receipts.iter().flat_map(|receipt| &receipt.rows).map(|row| row.text.as_str()),
+            &compiled,
+            tax_max(&compiled),
+        );
     } else {
         for receipt in receipts {
             run.read(receipt.rows.iter().map(|row| row.text.as_str()), &compiled, tax_max(&compiled));
@@ -234,7 +238,9 @@ pub fn learn(receipts: &[Receipt], name: &str) -> Result<Proposal, String> {
             Ok(Proposal { built_in: Some(known.name.clone()), template: known, score, notes: Vec::new() })
         }
         (None, Some((template, score, notes))) => Ok(Proposal { template, built_in: None, score, notes }),
-        (None, None) => Err("no total with an amount is found on these receipts: give whole tickets of sales".to_owned()),
+        (None, None) => {
+            Err("no total with an amount is found on these receipts: give whole tickets of sales".to_owned())
+        }
     }
 }
 
@@ -367,18 +373,23 @@ impl Study {
 
     fn notes(&self, template: &Template) -> Vec<String> {
         let mut notes = Vec::new();
-        let has = |field: &str| template.rows.iter().any(|row| row.patterns.iter().any(|pattern| pattern.contains(field)));
+        let has =
+            |field: &str| template.rows.iter().any(|row| row.patterns.iter().any(|pattern| pattern.contains(field)));
         if !self.dates_told {
             notes.push("dates may be day first or month first: set `ticket.date_order`".to_owned());
         }
         if !has("{number}") {
-            notes.push("no ticket number is found: gaps cannot be seen, and time and total make a ticket unique".to_owned());
+            notes.push(
+                "no ticket number is found: gaps cannot be seen, and time and total make a ticket unique".to_owned(),
+            );
         }
         if !has("{register}") {
             notes.push("no register is found: set `register` for this source".to_owned());
         }
         if template.ticket.tax == TaxRule::Unprinted {
-            notes.push("totals are above the lines by a tax that is not printed: set `ticket.tax_max_percent`".to_owned());
+            notes.push(
+                "totals are above the lines by a tax that is not printed: set `ticket.tax_max_percent`".to_owned(),
+            );
         }
         if !has("{sku}") {
             notes.push("lines have names only: give a `names` table".to_owned());

@@ -413,17 +413,16 @@ impl TicketReader {
             return self.quarantine(&reason, &draft.text(), place, events);
         }
         if let Some(rule) = no_sale_rule(&draft) {
-            match rule {
-                RowKind::ZReport => self.report(&draft, &register, place, events),
-                // Numbers of training tickets and of copies for others are those of other tickets.
-                RowKind::Training | RowKind::Kitchen | RowKind::Proforma | RowKind::Gift | RowKind::Quote => {
-                    self.ignore(&template::kind_name(rule), events);
-                }
-                other => {
-                    self.numbered(&draft, &register, place, events);
-                    self.ignore(&template::kind_name(other), events);
-                }
+            // Numbers of training tickets and of copies for others are those of other tickets.
+            const FOREIGN: [RowKind; 5] =
+                [RowKind::Training, RowKind::Kitchen, RowKind::Proforma, RowKind::Gift, RowKind::Quote];
+            if rule == RowKind::ZReport {
+                return self.report(&draft, &register, place, events);
             }
+            if !FOREIGN.contains(&rule) {
+                self.numbered(&draft, &register, place, events);
+            }
+            self.ignore(&template::kind_name(rule), events);
             return;
         }
         self.sale(draft, &register, place, events);
@@ -468,7 +467,9 @@ impl TicketReader {
         }
         let proof = match verdict {
             Ok(proof) => proof,
-            Err(failure) if failure.rule == "total" && draft.total.is_none() && self.plan.unchecked == Unchecked::Accept => {
+            Err(failure)
+                if failure.rule == "total" && draft.total.is_none() && self.plan.unchecked == Unchecked::Accept =>
+            {
                 Proof { balance: Balance::Unchecked, held: Vec::new(), recalled: draft.recalled }
             }
             Err(failure) => {

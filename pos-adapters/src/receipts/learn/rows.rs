@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::figures::{NumberFormat, PrintedDateOrder};
 use super::super::scrub;
 use super::super::template::{RowKind, RowRule};
-use super::vocabulary::{
-    AMOUNT_LABELS, COUNT_LABELS, LINE_WORDS, NUMBER_WORDS, PEOPLE, REGISTER_WORDS, TITLES,
-};
+use super::vocabulary::{AMOUNT_LABELS, COUNT_LABELS, LINE_WORDS, NUMBER_WORDS, PEOPLE, REGISTER_WORDS, TITLES};
 use super::writing::{Piece, literal, pieces};
 
 /// Patterns of one kind, at most.
@@ -41,7 +39,8 @@ impl Cut {
         let before: String = self.pieces.iter().take(at).map(written).collect();
         let after: String = self.pieces.iter().skip(at).skip(1).map(written).collect();
         let flag = after.trim();
-        let short = flag.len() <= 3 && flag.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || "*#+".contains(c));
+        let short =
+            flag.len() <= 3 && flag.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || "*#+".contains(c));
         Some((trimmed(&before).to_owned(), !short))
     }
 }
@@ -55,7 +54,11 @@ fn written(piece: &Piece) -> String {
 }
 
 fn trimmed(label: &str) -> &str {
-    label.trim().trim_end_matches([':', '.', '-', '=', '_', '*', ' ']).trim_start_matches(['*', '-', '=', '.', ' ']).trim()
+    label
+        .trim()
+        .trim_end_matches([':', '.', '-', '=', '_', '*', ' '])
+        .trim_start_matches(['*', '-', '=', '.', ' '])
+        .trim()
 }
 
 /// Rules gathered by kind, each with its patterns in the order found.
@@ -239,30 +242,45 @@ pub(super) struct NumberPlace {
     index: usize,
 }
 
+/// What stands at one place of rows of one shape.
+#[derive(Default)]
+struct Place<'a> {
+    /// Tickets that have such a row.
+    on: BTreeSet<usize>,
+    values: BTreeSet<&'a str>,
+    /// The word in front says that it is a ticket number.
+    named: bool,
+    /// In the order of the tickets.
+    numbers: Vec<u64>,
+}
+
 /// The place whose number differs on every ticket, best behind a word that says so.
 pub(super) fn number_place(tickets: &[Vec<Cut>]) -> Option<NumberPlace> {
-    let mut places: BTreeMap<(String, usize), (BTreeSet<usize>, BTreeSet<&str>, bool, Vec<u64>)> = BTreeMap::new();
+    let mut places: BTreeMap<(String, usize), Place<'_>> = BTreeMap::new();
     for (ticket, rows) in tickets.iter().enumerate() {
         for row in rows.iter().filter(|row| row.has_number() && !row.has(&Piece::Amount)) {
             for (index, (word, digits)) in row.numbers().into_iter().enumerate() {
                 let place = places.entry((row.shape(), index)).or_default();
-                place.0.insert(ticket);
-                place.1.insert(digits);
-                place.2 = NUMBER_WORDS.contains(&word.as_str());
-                place.3.extend(digits.parse::<u64>().ok());
+                place.on.insert(ticket);
+                place.values.insert(digits);
+                place.named = NUMBER_WORDS.contains(&word.as_str());
+                place.numbers.extend(digits.parse::<u64>().ok());
             }
         }
     }
     let common = |found: usize| found.saturating_mul(100) >= tickets.len().saturating_mul(COMMON_PERCENT);
     let best = places
         .iter()
-        .filter(|(_, (on, values, named, _))| {
+        .filter(|(_, place)| {
+            let (on, values) = (place.on.len(), place.values.len());
             // A place without a word must differ everywhere, and on enough tickets for that to mean something.
-            common(on.len()) && if *named { values.len().saturating_mul(2) > on.len() } else { values.len() == on.len() && on.len() >= 3 }
+            let differs = if place.named { values.saturating_mul(2) > on } else { values == on && on >= 3 };
+            common(on) && differs
         })
-        .max_by_key(|((shape, index), (on, values, named, numbers))| {
-            let grows = numbers.is_sorted();
-            (*named && values.len() == on.len(), grows, *named, values.len(), std::cmp::Reverse((shape.clone(), *index)))
+        .max_by_key(|((shape, index), place)| {
+            let (on, values) = (place.on.len(), place.values.len());
+            let first = std::cmp::Reverse((shape.clone(), *index));
+            (place.named && values == on, place.numbers.is_sorted(), place.named, values, first)
         })?;
     let ((shape, index), _) = best;
     Some(NumberPlace { shape: shape.clone(), index: *index })
@@ -283,7 +301,9 @@ pub(super) fn heads(tickets: &[Vec<Cut>], place: Option<&NumberPlace>, rules: &m
         let is_register = |index: usize| {
             numbers.get(index).is_some_and(|(word, _)| REGISTER_WORDS.contains(&word.as_str())) && !is_number(index)
         };
-        let matters = row.has(&Piece::Date) || row.has(&Piece::Time) || (0..numbers.len()).any(|i| is_number(i) || is_register(i));
+        let matters = row.has(&Piece::Date)
+            || row.has(&Piece::Time)
+            || (0..numbers.len()).any(|i| is_number(i) || is_register(i));
         let registers = (0..numbers.len()).filter(|index| is_register(*index)).count();
         if matters {
             let mut taken = 0;
@@ -330,9 +350,9 @@ pub(super) fn frames(tickets: &[Vec<Cut>], rules: &mut Rules) {
 
 /// Where each ticket of a journal ends: behind the row with the ticket number. `None` if that is not after the totals.
 pub(super) fn split_journal(rows: &[Cut]) -> Option<Vec<Vec<Cut>>> {
-    let is_total = |row: &Cut| row.label().is_some_and(|(label, _)| {
-        find(AMOUNT_LABELS, &label.to_lowercase()) == Some(RowKind::Total)
-    });
+    let is_total = |row: &Cut| {
+        row.label().is_some_and(|(label, _)| find(AMOUNT_LABELS, &label.to_lowercase()) == Some(RowKind::Total))
+    };
     let totals = rows.iter().filter(|row| is_total(row)).count();
     if totals < 2 {
         return None;
@@ -346,9 +366,10 @@ pub(super) fn split_journal(rows: &[Cut]) -> Option<Vec<Vec<Cut>>> {
         let apart = values.len().abs_diff(totals);
         values.is_sorted_by(|a, b| a < b) && apart.saturating_mul(4) <= totals && values.len() >= 2
     };
-    let (end, _) = shapes.iter().filter(|(_, values)| fits(values)).max_by_key(|(shape, values)| {
-        (values.len(), std::cmp::Reverse((*shape).clone()))
-    })?;
+    let (end, _) = shapes
+        .iter()
+        .filter(|(_, values)| fits(values))
+        .max_by_key(|(shape, values)| (values.len(), std::cmp::Reverse((*shape).clone())))?;
     let mut tickets = vec![Vec::new()];
     for row in rows {
         let ends = row.shape() == *end;

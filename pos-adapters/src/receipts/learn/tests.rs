@@ -31,7 +31,12 @@ fn templates_learned_from_eight_receipts_read_sixty_others() {
             score.explained_percent()
         );
         assert_eq!(wrong, 0, "{}: {}", family.name, proposal.template.to_toml());
-        assert!(score.believed_percent() >= family.least, "{}: {score:#?}\n{}", family.name, proposal.template.to_toml());
+        assert!(
+            score.believed_percent() >= family.least,
+            "{}: {score:#?}\n{}",
+            family.name,
+            proposal.template.to_toml()
+        );
         assert_eq!(learn(taught, "made-up"), Ok(proposal), "the same receipts give the same proposal");
     }
 }
@@ -65,7 +70,9 @@ fn what_is_no_receipt_teaches_nothing() {
 #[test]
 fn a_proposal_says_what_it_could_not_explain_without_naming_anybody() {
     let (mut all, _) = FAMILIES[0].receipts(6);
-    all.iter_mut().enumerate().for_each(|(n, receipt)| receipt.rows.insert(1, row(&format!("Ada Example{}", "x".repeat(n)))));
+    all.iter_mut()
+        .enumerate()
+        .for_each(|(n, receipt)| receipt.rows.insert(1, row(&format!("Ada Example{}", "x".repeat(n)))));
     let proposal = learn(&all, "made-up").unwrap();
     assert!(proposal.score.unexplained.iter().any(|(shape, _)| shape.starts_with("Xxx Xxxxxxx")), "{proposal:#?}");
     assert!(!format!("{:?}", proposal.score).contains("Ada"));
@@ -118,7 +125,9 @@ const FAMILIES: [Family; 8] = [
     Family { name: "article number, quantity, price, amount", least: 100, write: article_numbers, key: by_sku },
     Family { name: "quantity above the line, balance, item count", least: 100, write: quantity_above, key: by_name },
     Family { name: "price xquantity, no sales between", least: 100, write: price_times, key: by_name },
-    Family { name: "name, below it quantity × price; trailing minus", least: 100, write: trailing_minus, key: by_name },
+    Family {
+        name: "name, below it quantity × price; trailing minus", least: 100, write: trailing_minus, key: by_name
+    },
     Family { name: "words and signs that no list knows", least: 0, write: foreign_words, key: by_name },
 ];
 
@@ -381,7 +390,13 @@ fn foreign_words(_: &mut Writer, ticket: &Ticket) -> Vec<String> {
     let mut rows = vec!["SKLEP PRZYKLADOWY".to_owned(), format!("nr wydr. {}", ticket.number)];
     rows.push(format!("2026-03-{:02} 10:{:02}", ticket.day, ticket.minute));
     for line in &ticket.lines {
-        rows.push(format!("{:<18} {} *{}= {}A", line.name, line.units, amount(line.price), amount(line.units * line.price)));
+        rows.push(format!(
+            "{:<18} {} *{}= {}A",
+            line.name,
+            line.units,
+            amount(line.price),
+            amount(line.units * line.price)
+        ));
     }
     rows.push(format!("DO ZAPLATY PLN {:>12}", amount(ticket.sum())));
     rows.push(format!("GOTOWKA PLN {:>15}", amount(ticket.sum())));

@@ -65,9 +65,9 @@ fn has_mark(row: &str, mark: &str) -> bool {
     let digit_before = |rest: &str| rest.trim_end().chars().next_back().is_some_and(|c| c.is_ascii_digit());
     let word = mark.chars().all(char::is_alphabetic);
     row.match_indices(mark).any(|(at, _)| {
-        let (before, after) = (row.get(..at).unwrap_or_default(), row.get(at.saturating_add(mark.len())..).unwrap_or_default());
-        let alone = !word
-            || (!before.ends_with(char::is_alphabetic) && !after.starts_with(char::is_alphabetic));
+        let (before, after) =
+            (row.get(..at).unwrap_or_default(), row.get(at.saturating_add(mark.len())..).unwrap_or_default());
+        let alone = !word || (!before.ends_with(char::is_alphabetic) && !after.starts_with(char::is_alphabetic));
         alone && (digit_after(after) || (digit_before(before) && after.trim().is_empty()))
     })
 }
@@ -109,7 +109,10 @@ pub(super) fn pieces(row: &str, numbers: &NumberFormat, dates: PrintedDateOrder)
     let mut pieces = Vec::new();
     let mut at = 0;
     while at < chars.len() {
-        let fresh = at.checked_sub(1).and_then(|i| chars.get(i)).is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '.' | ','));
+        let fresh = at
+            .checked_sub(1)
+            .and_then(|i| chars.get(i))
+            .is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '.' | ','));
         let found = if fresh {
             take_date(&chars, at, dates)
                 .map(|(length, _)| (length, Piece::Date))
@@ -144,7 +147,7 @@ fn amount(chars: &[char], at: usize, numbers: &NumberFormat) -> Option<(usize, P
 
 fn digits(chars: &[char], at: usize) -> Option<(usize, Piece)> {
     let digits: String = chars.iter().skip(at).take_while(|c| c.is_ascii_digit()).collect();
-    (!digits.is_empty()).then(|| (digits.len(), Piece::Number(digits)))
+    if digits.is_empty() { None } else { Some((digits.len(), Piece::Number(digits))) }
 }
 
 /// A literal text in the pattern language.
@@ -183,8 +186,18 @@ mod tests {
         let text = |text: &str| Piece::Text(text.to_owned());
         let number = |text: &str| Piece::Number(text.to_owned());
         let expected = [
-            text("ST#"), number("1"), text(" DR#"), number("2"), text(" TRAN#"), number("1028363"), text(" "),
-            Piece::Date, text(" "), Piece::Time, text(" "), Piece::Amount,
+            text("ST#"),
+            number("1"),
+            text(" DR#"),
+            number("2"),
+            text(" TRAN#"),
+            number("1028363"),
+            text(" "),
+            Piece::Date,
+            text(" "),
+            Piece::Time,
+            text(" "),
+            Piece::Amount,
         ];
         assert_eq!(cut, expected);
     }

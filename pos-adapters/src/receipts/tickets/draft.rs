@@ -239,8 +239,8 @@ impl Draft {
         let named = meaning.captures.name.is_some() || meaning.captures.sku.is_some();
         let about_last = meaning.kind == RowKind::Quantity && meaning.applies == Applies::Previous;
         let after_item = self.lines.last().is_some_and(|line| line.class == LineClass::Item);
-        let numbers_alone = (meaning.kind == RowKind::Item && !named && self.pending.name.is_none())
-            || (about_last && !after_item);
+        let numbers_alone =
+            (meaning.kind == RowKind::Item && !named && self.pending.name.is_none()) || (about_last && !after_item);
         if numbers_alone { Fit::Never } else { Fit::Yes }
     }
 
@@ -316,7 +316,8 @@ impl Draft {
                     Some(if is_void { Mark::Voids { signs_hold } } else { Mark::Return { signs_hold } });
             }
             Applies::Previous => {
-                let Some(last) = self.lines.iter_mut().rev().find(|line| !line.struck && line.class == LineClass::Item) else {
+                let Some(last) = self.lines.iter_mut().rev().find(|line| !line.struck && line.class == LineClass::Item)
+                else {
                     self.damage.get_or_insert_with(|| "takes a line back before there is one".to_owned());
                     return;
                 };

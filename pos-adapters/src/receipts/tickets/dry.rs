@@ -30,7 +30,12 @@ pub(in super::super) struct DryRun {
 
 impl DryRun {
     /// Reads the rows of one receipt, or of a journal.
-    pub(in super::super) fn read<'a>(&mut self, rows: impl Iterator<Item = &'a str>, compiled: &Compiled, tax_max: Quantity) {
+    pub(in super::super) fn read<'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a str>,
+        compiled: &Compiled,
+        tax_max: Quantity,
+    ) {
         let mut draft = Draft::default();
         for row in rows {
             let step = draft.row(row, compiled);

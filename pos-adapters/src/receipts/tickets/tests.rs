@@ -132,7 +132,10 @@ fn missing_ticket_numbers_are_told() {
     let mut till = two_line();
     till.cut(&sale("100", "COLA", "1.50"));
     let told = till.cut(&sale("104", "COLA", "1.50"));
-    assert!(told.starts_with("? ticket numbers 101 to 103 of register `2` were not printed here (3 missing)"), "{told}");
+    assert!(
+        told.starts_with("? ticket numbers 101 to 103 of register `2` were not printed here (3 missing)"),
+        "{told}"
+    );
     assert_eq!(till.reader.missing_numbers(), 3);
     assert!(!till.cut(&sale("102", "COLA", "1.50")).contains('?'));
     assert_eq!(till.reader.missing_numbers(), 2);
@@ -242,13 +245,8 @@ fn a_wrong_item_count_or_price_sets_the_ticket_aside() {
         "CASH 2.40",
     ]));
     assert_eq!(told, "? control sum `item-count` does not hold: the lines hold 2 items, the ticket counts 3");
-    let told = till.cut(&rows(&[
-        "TICKET 102 TILL 2 01/03/2026 10:05",
-        "APPLES",
-        "3 @ 1.20 2.40",
-        "TOTAL 2.40",
-        "CASH 2.40",
-    ]));
+    let told =
+        till.cut(&rows(&["TICKET 102 TILL 2 01/03/2026 10:05", "APPLES", "3 @ 1.20 2.40", "TOTAL 2.40", "CASH 2.40"]));
     assert!(told.contains("`quantity×price` does not hold"), "{told}");
 }
 
@@ -256,7 +254,8 @@ fn a_wrong_item_count_or_price_sets_the_ticket_aside() {
 fn lines_without_a_sku_are_set_aside_and_the_others_sold() {
     let mut till = two_line();
     till.reader.plan.unknown_names = UnknownNames::Quarantine;
-    till.reader.plan.names = Arc::new(NameTable::from_csv("name,price,sku\nCOLA,,10\nTEA,,1\nTEA,,2\nSTAMPS,,!stamps\n"));
+    till.reader.plan.names =
+        Arc::new(NameTable::from_csv("name,price,sku\nCOLA,,10\nTEA,,1\nTEA,,2\nSTAMPS,,!stamps\n"));
     let told = till.cut(&rows(&[
         "TICKET 100 TILL 2 01/03/2026 10:00",
         "COLA 1.50",
@@ -297,8 +296,7 @@ fn a_till_that_prints_while_it_sells_is_silent_in_the_middle() {
 #[test]
 fn a_code_may_give_the_number() {
     let (_, mut template) = built_in("receiptline").unwrap();
-    template.codes =
-        vec![template::CodeRule { kind: "code39".to_owned(), pattern: "{number}".to_owned() }];
+    template.codes = vec![template::CodeRule { kind: "code39".to_owned(), pattern: "{number}".to_owned() }];
     let mut till = Till::of(&template);
     let mut receipt = printed(&rows(&["02-09-2019 19:00", "BEER 2 13.00", "TOTAL 13.00", "CASH 13.00"]));
     receipt.codes = vec![PrintedCode { kind: "code39", payload: "0003".to_owned(), after_row: 4 }];
@@ -314,7 +312,7 @@ fn neither_the_state_nor_the_quarantine_names_a_person() {
 }
 
 #[test]
-fn each_built_in_template_reads_its_layout() {
+fn a_ticket_of_unicenta_is_read() {
     check(
         "unicenta",
         &[
@@ -338,6 +336,10 @@ fn each_built_in_template_reads_its_layout() {
         ],
         "T1|7|2026-03-01 BROWN BREAD 800G -2 COLA -1 exact",
     );
+}
+
+#[test]
+fn a_ticket_of_a_supermarket_lane_is_read() {
     check(
         "ncr-40",
         &[
@@ -378,6 +380,10 @@ fn each_built_in_template_reads_its_layout() {
         ],
         "04|0056|2026-03-01 MILK WHOLE -2 CRACKERS -1 (voided-line) APPLES -1.25 CRACKERS 1 (voided-line) exact / - deposit 1 / - discount 1",
     );
+}
+
+#[test]
+fn tickets_in_columns_are_read() {
     check(
         "columns-name-qty-amount",
         &[
@@ -398,7 +404,15 @@ fn each_built_in_template_reads_its_layout() {
     );
     check(
         "receiptline",
-        &["Example Terminal", "Receipt 15", "02-09-2026 19:00", "│ RECEIPT │", "TEA   2  13.00", "TOTAL  13.00", "CARD 13.00"],
+        &[
+            "Example Terminal",
+            "Receipt 15",
+            "02-09-2026 19:00",
+            "│ RECEIPT │",
+            "TEA   2  13.00",
+            "TOTAL  13.00",
+            "CARD 13.00",
+        ],
         "-|15|2026-09-02 TEA -2 exact",
     );
     check(
