@@ -65,6 +65,7 @@ fn the_example_names_every_key() {
         "CaptureSettings",
         "DocumentSettings",
         "IgnoreArticles",
+        "TicketSettings",
         "ShopifyTable",
         "HttpTable",
         "PushedSettings",

@@ -23,7 +23,7 @@ const DEPTH_MAX: usize = 8;
 /// Longest row that is looked at, characters; a printer's row has at most some 80.
 pub(super) const ROW_CHARS_MAX: usize = 256;
 /// Steps after which a pattern does not fit: keeps a hostile row from costing more than a moment.
-const STEPS_MAX: u32 = 20_000;
+const STEPS_MAX: u32 = 4_000;
 
 /// What a part of a row means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,7 +139,7 @@ impl Pattern {
     }
 
     /// The same pattern for the start of a row, whatever follows.
-    pub(super) fn as_prefix(mut self) -> Self {
+    pub(super) fn into_prefix(mut self) -> Self {
         self.open_end = true;
         self
     }

@@ -380,7 +380,7 @@ impl Template {
             fault("numbers.decimals".to_owned(), "is above 4".to_owned());
         }
         let prefix = self.ticket.prefix.as_deref().and_then(|prefix| match Pattern::parse(prefix, true) {
-            Ok(pattern) => Some(pattern.as_prefix()),
+            Ok(pattern) => Some(pattern.into_prefix()),
             Err(error) => {
                 fault("ticket.prefix".to_owned(), error.to_string());
                 None
@@ -540,9 +540,12 @@ pub(super) fn find(wanted: &str, read: &dyn Fn(&Path) -> Result<String, String>)
     if let Some((_, template)) = built_in(wanted) {
         return Ok(template);
     }
+    let known = || built_in_names().collect::<Vec<_>>().join(", ");
+    if wanted.is_empty() {
+        return Err(format!("is missing: one of {}, or a file that `tillsync receipts learn` wrote", known()));
+    }
     if !wanted.contains(['.', '/', '\\']) {
-        let known: Vec<&str> = built_in_names().collect();
-        return Err(format!("`{wanted}` is neither a file nor one of {}", known.join(", ")));
+        return Err(format!("`{wanted}` is neither a file nor one of {}", known()));
     }
     let text = read(Path::new(wanted)).map_err(|error| format!("`{wanted}`: {error}"))?;
     Template::from_toml(&text).map_err(|error| format!("`{wanted}`: {error}"))

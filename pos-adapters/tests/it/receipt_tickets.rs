@@ -93,7 +93,7 @@ fn a_corrected_line_of_the_journal_moves_nothing() {
                 TicketEvent::Transaction { transaction, .. } if transaction.key.as_str().contains(number) => {
                     Some(transaction.clone())
                 }
-                _ => None,
+                TicketEvent::Transaction { .. } | TicketEvent::Quarantined(_) | TicketEvent::Ignored { .. } => None,
             })
             .unwrap()
     };

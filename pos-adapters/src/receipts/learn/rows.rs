@@ -242,41 +242,45 @@ pub(super) struct NumberPlace {
     index: usize,
 }
 
+/// What stands at one place of rows of one shape.
+#[derive(Default)]
+struct Place<'a> {
+    /// Tickets that have such a row.
+    on: BTreeSet<usize>,
+    values: BTreeSet<&'a str>,
+    /// The word in front says that it is a ticket number.
+    named: bool,
+    /// In the order of the tickets.
+    numbers: Vec<u64>,
+}
+
 /// The place whose number differs on every ticket, best behind a word that says so.
 pub(super) fn number_place(tickets: &[Vec<Cut>]) -> Option<NumberPlace> {
-    let mut places: BTreeMap<(String, usize), (BTreeSet<usize>, BTreeSet<&str>, bool, Vec<u64>)> = BTreeMap::new();
+    let mut places: BTreeMap<(String, usize), Place<'_>> = BTreeMap::new();
     for (ticket, rows) in tickets.iter().enumerate() {
         for row in rows.iter().filter(|row| row.has_number() && !row.has(&Piece::Amount)) {
             for (index, (word, digits)) in row.numbers().into_iter().enumerate() {
                 let place = places.entry((row.shape(), index)).or_default();
-                place.0.insert(ticket);
-                place.1.insert(digits);
-                place.2 = NUMBER_WORDS.contains(&word.as_str());
-                place.3.extend(digits.parse::<u64>().ok());
+                place.on.insert(ticket);
+                place.values.insert(digits);
+                place.named = NUMBER_WORDS.contains(&word.as_str());
+                place.numbers.extend(digits.parse::<u64>().ok());
             }
         }
     }
     let common = |found: usize| found.saturating_mul(100) >= tickets.len().saturating_mul(COMMON_PERCENT);
     let best = places
         .iter()
-        .filter(|(_, (on, values, named, _))| {
+        .filter(|(_, place)| {
+            let (on, values) = (place.on.len(), place.values.len());
             // A place without a word must differ everywhere, and on enough tickets for that to mean something.
-            common(on.len())
-                && if *named {
-                    values.len().saturating_mul(2) > on.len()
-                } else {
-                    values.len() == on.len() && on.len() >= 3
-                }
+            let differs = if place.named { values.saturating_mul(2) > on } else { values == on && on >= 3 };
+            common(on) && differs
         })
-        .max_by_key(|((shape, index), (on, values, named, numbers))| {
-            let grows = numbers.is_sorted();
-            (
-                *named && values.len() == on.len(),
-                grows,
-                *named,
-                values.len(),
-                std::cmp::Reverse((shape.clone(), *index)),
-            )
+        .max_by_key(|((shape, index), place)| {
+            let (on, values) = (place.on.len(), place.values.len());
+            let first = std::cmp::Reverse((shape.clone(), *index));
+            (place.named && values == on, place.numbers.is_sorted(), place.named, values, first)
         })?;
     let ((shape, index), _) = best;
     Some(NumberPlace { shape: shape.clone(), index: *index })

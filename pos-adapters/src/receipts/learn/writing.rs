@@ -147,7 +147,7 @@ fn amount(chars: &[char], at: usize, numbers: &NumberFormat) -> Option<(usize, P
 
 fn digits(chars: &[char], at: usize) -> Option<(usize, Piece)> {
     let digits: String = chars.iter().skip(at).take_while(|c| c.is_ascii_digit()).collect();
-    (!digits.is_empty()).then(|| (digits.len(), Piece::Number(digits)))
+    if digits.is_empty() { None } else { Some((digits.len(), Piece::Number(digits))) }
 }
 
 /// A literal text in the pattern language.
