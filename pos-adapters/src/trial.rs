@@ -21,9 +21,24 @@ pub type Trial = fn(data: &[u8], piece: usize) -> Tally;
 pub const TRIALS: &[(&str, Trial)] = &[
     // receipts: tokenizers
     // receipts: templates
+    // receipts: captures
+    ("receipts-capture", captured_line),
     // documents
     // tables
     // database
     // pushed
     // file
 ];
+
+/// What a line's own files and its driver may hold: `data` as one segment of a capture, and as bytes with the driver's
+/// marks. Tells events as transactions, and damaged bytes as lines.
+fn captured_line(data: &[u8], piece: usize) -> Tally {
+    let events = crate::receipts::store::events_of(data);
+    let (mut unmark, mut bytes, mut damaged) = (crate::receipts::port::Unmark::default(), Vec::new(), 0_u64);
+    for part in data.chunks(piece.max(1)) {
+        bytes.clear();
+        damaged = damaged.saturating_add(u64::from(unmark.take(part, &mut bytes).damaged));
+    }
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    Tally { transactions: count(events.len()), lines: damaged, quarantined: 0 }
+}
