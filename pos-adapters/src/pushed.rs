@@ -18,6 +18,7 @@ mod plan;
 mod reader;
 pub mod settings;
 pub mod signature;
+pub(crate) mod trial;
 
 pub use door::{Admitted, Door, DoorCounts, Headers, Refused};
 pub use inbox::{Delivery, Full, Inbox, Revised, Told};

@@ -27,6 +27,7 @@ pub mod settings;
 pub mod store;
 pub mod tcp;
 pub(crate) mod text_trial;
+pub(crate) mod ticket_trial;
 mod tokens;
 // What printed tickets mean.
 mod figures;

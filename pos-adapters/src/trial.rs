@@ -5,17 +5,6 @@
 
 pub mod made_up;
 
-use jiff::tz::TimeZone;
-use sync_core::model::Timestamp;
-
-use crate::receipts::learn;
-use crate::receipts::names::NameTable;
-use crate::receipts::parse::Line;
-use crate::receipts::template::{Template, built_in};
-use crate::receipts::tickets::{TicketEvent, TicketPlan, TicketReader};
-use crate::receipts::{Dialect, Parser};
-use crate::tables;
-
 /// What a parser found in its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -39,8 +28,10 @@ pub const TRIALS: &[(&str, Trial)] = &[
     ("receipts-plain", crate::receipts::text_trial::plain),
     ("receipts-judge", crate::receipts::text_trial::judged),
     // receipts: templates
-    ("receipt-tickets", receipt_tickets),
-    ("receipt-template-file", receipt_template_file),
+    ("receipt-tickets", crate::receipts::ticket_trial::receipt_tickets),
+    ("receipt-template-file", crate::receipts::ticket_trial::receipt_template_file),
+    // receipts: captures
+    ("receipts-capture", crate::receipts::ticket_trial::captured_line),
     // documents
     ("poslog", crate::documents::trial::poslog),
     ("naxml", crate::documents::trial::naxml),
@@ -48,127 +39,16 @@ pub const TRIALS: &[(&str, Trial)] = &[
     ("dsfinvk", crate::documents::trial::dsfinvk),
     ("saft", crate::documents::trial::saft),
     // tables
-    ("fixed", tables::trial::fixed),
-    ("dbf", tables::trial::dbf),
-    ("xlsx", tables::trial::sheet),
+    ("fixed", crate::tables::trial::fixed),
+    ("dbf", crate::tables::trial::dbf),
+    ("xlsx", crate::tables::trial::sheet),
     // database
     // pushed
-    ("pushed", pushed),
-    ("pushed-shopify", pushed_shopify),
-    ("pushed-square", pushed_square),
+    ("pushed", crate::pushed::trial::pushed),
+    ("pushed-shopify", crate::pushed::trial::pushed_shopify),
+    ("pushed-square", crate::pushed::trial::pushed_square),
     // file
     ("file-csv", crate::file::trial::csv),
     ("file-json-lines", crate::file::trial::json_lines),
     ("file-json-tickets", crate::file::trial::json_tickets),
 ];
-
-/// What a request may be at most, as configured at the most.
-const PUSHED_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// The body of a request, taken in pieces as the listener does; a longer one is refused.
-fn pushed_body(data: &[u8], piece: usize) -> Option<crate::pushed::parse::Body> {
-    let mut body = crate::pushed::parse::Body::new(PUSHED_BYTES_MAX);
-    data.chunks(piece.max(1)).try_for_each(|piece| body.push(piece)).ok()?;
-    Some(body)
-}
-
-fn pushed_key() -> crate::pushed::Key {
-    crate::pushed::Key {
-        name: "trial".to_owned(),
-        scheme: crate::pushed::settings::Scheme::default(),
-        secret: String::new(),
-        registers: Vec::new(),
-        kinds: Vec::new(),
-        clock_tolerance: std::time::Duration::ZERO,
-        requests_per_minute: 1,
-        notification_url: String::new(),
-        locations: Vec::new(),
-    }
-}
-
-fn pushed_tally(mapped: &crate::pushed::map::Mapped) -> Tally {
-    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    Tally {
-        transactions: count(mapped.transactions.len()),
-        lines: mapped.transactions.iter().map(|revised| count(revised.transaction.lines.len())).sum(),
-        quarantined: count(mapped.quarantined.len()),
-    }
-}
-
-const PUSHED_REFUSED: Tally = Tally { transactions: 0, lines: 0, quarantined: 1 };
-
-fn pushed(data: &[u8], piece: usize) -> Tally {
-    let read = pushed_body(data, piece).and_then(|body| crate::pushed::parse::posted(body.bytes()).ok());
-    read.map_or(PUSHED_REFUSED, |posted| {
-        pushed_tally(&crate::pushed::map::posted(&pushed_key(), &jiff::tz::TimeZone::UTC, "trial", posted))
-    })
-}
-
-fn pushed_shopify(data: &[u8], piece: usize) -> Tally {
-    let read = pushed_body(data, piece).and_then(|body| crate::pushed::parse::shopify::posted(body.bytes()).ok());
-    read.map_or(PUSHED_REFUSED, |posted| {
-        pushed_tally(&crate::pushed::map::shopify::posted(&pushed_key(), &jiff::tz::TimeZone::UTC, "trial", &posted))
-    })
-}
-
-fn pushed_square(data: &[u8], piece: usize) -> Tally {
-    let read = pushed_body(data, piece).and_then(|body| crate::pushed::parse::square::posted(body.bytes()).ok());
-    read.map_or(PUSHED_REFUSED, |posted| {
-        pushed_tally(&crate::pushed::map::square::posted(&pushed_key(), &jiff::tz::TimeZone::UTC, "trial", &posted))
-    })
-}
-
-/// Lines of text, as a journal and as tickets of two rows a line.
-fn receipt_tickets(data: &[u8], piece: usize) -> Tally {
-    let mut tally = Tally::default();
-    for name in ["verifone-journal", "name-then-quantity"] {
-        let Some((_, template)) = built_in(name) else { continue };
-        let Ok(plan) = TicketPlan::of_template(&template, TimeZone::UTC) else { continue };
-        let Ok(mut parser) = Parser::new(&Line { dialect: Dialect::Plain, ..Line::default() }, 0) else { continue };
-        let mut reader = TicketReader::new(plan);
-        let mut take = |receipts: Vec<_>| {
-            for receipt in &receipts {
-                for event in reader.receipt(receipt, "trial", Timestamp(0)) {
-                    match event {
-                        TicketEvent::Transaction { transaction, .. } => {
-                            tally.transactions = tally.transactions.saturating_add(1);
-                            let lines = u64::try_from(transaction.lines.len()).unwrap_or(u64::MAX);
-                            tally.lines = tally.lines.saturating_add(lines);
-                        }
-                        TicketEvent::Quarantined(_) => tally.quarantined = tally.quarantined.saturating_add(1),
-                        TicketEvent::Ignored { .. } => {}
-                    }
-                }
-            }
-        };
-        for chunk in data.chunks(piece.max(1)) {
-            let mut receipts = Vec::new();
-            parser.push(chunk, &mut receipts);
-            receipts.extend(parser.drain());
-            take(receipts);
-        }
-        let mut receipts = Vec::new();
-        parser.finish(&mut receipts);
-        take(receipts);
-    }
-    tally
-}
-
-/// The text as a template file and as a table of names; a template without fault reads the text.
-fn receipt_template_file(data: &[u8], _piece: usize) -> Tally {
-    let text = String::from_utf8_lossy(data);
-    let table = NameTable::from_csv(&text);
-    let mut tally = Tally { quarantined: u64::try_from(table.faults.len()).unwrap_or(u64::MAX), ..Tally::default() };
-    if let Ok(template) = Template::from_toml(&text)
-        && let Ok(mut parser) = Parser::new(&Line { dialect: Dialect::Plain, ..Line::default() }, 0)
-    {
-        let mut receipts = Vec::new();
-        parser.push(data, &mut receipts);
-        parser.finish(&mut receipts);
-        if let Ok(score) = learn::score(&template, &receipts) {
-            tally.transactions = score.believed;
-            tally.lines = score.rows;
-        }
-    }
-    tally
-}
