@@ -8,10 +8,19 @@
 //! a lock or a snapshot between two looks (invariant 10). A new sale is never found by "number greater than the last
 //! one": numbers are drawn before they are committed, so they become visible out of order. See [`poll`].
 
+mod check;
+pub mod count;
 pub mod engine;
 pub mod engines;
+pub mod grants;
+pub mod map;
+pub mod plan;
+pub mod poll;
 pub mod profile;
 pub mod profiles;
+pub mod query;
+pub mod reader;
 pub mod settings;
 
+pub use reader::DatabaseSource;
 pub use settings::DatabaseSettings;

@@ -2,12 +2,19 @@
 //! nothing; [`super::plan`] checks it and fills in the profile.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::check;
 use super::engine::{Dialect, Tls};
+use super::plan::Plan;
+use super::reader::DatabaseSource;
+use crate::file::SettingFault;
 use crate::file::settings::QuantitySign;
+use crate::{Finding, PosSource, SourceContext, SourceSettings};
 
 /// A database that the POS writes.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -19,7 +26,8 @@ pub struct DatabaseSettings {
     pub name: String,
     /// The kind of source.
     pub kind: DatabaseKind,
-    /// What the database is: `postgres`, `mysql` (MariaDB too), `mssql`, `firebird`, `sqlite` or `odbc`.
+    /// What the database is: `postgres`, `mysql` (MariaDB too), `mssql`, `firebird`, `sqlite`, `access` (a
+    /// file, read from a copy) or `odbc`.
     pub engine: Dialect,
     /// Name or address of the server. Default: `127.0.0.1`.
     #[serde(default)]
@@ -39,7 +47,7 @@ pub struct DatabaseSettings {
     /// Its password, by reference: `env:NAME`, `file:/path` or `credential:NAME`.
     #[serde(default)]
     pub password: Option<String>,
-    /// The file of an SQLite database.
+    /// The file of an SQLite or Access database.
     #[serde(default)]
     pub path: Option<String>,
     /// `off`, `encrypt` (whoever answers), or `verify` (the certificate must come from `tls_ca`). Default: `off` on this
@@ -52,7 +60,8 @@ pub struct DatabaseSettings {
     /// Character set of columns that do not say theirs (Firebird's `NONE`), e.g. `cp1252`.
     #[serde(default)]
     pub charset: Option<String>,
-    /// ODBC connection string, without the password: `Driver={…};…` or `DSN=…`.
+    /// ODBC connection string, without the password: `Driver={…};…` or `DSN=…`. With Access only the driver; default:
+    /// Microsoft's.
     #[serde(default)]
     pub connection: Option<String>,
     /// A known POS. Without one, `[source.queries]` says how to read.
@@ -166,7 +175,7 @@ pub struct Rules {
     pub lines_come_later: Option<bool>,
 }
 
-impl crate::SourceSettings for DatabaseSettings {
+impl SourceSettings for DatabaseSettings {
     fn name(&self) -> &str {
         &self.name
     }
@@ -175,11 +184,36 @@ impl crate::SourceSettings for DatabaseSettings {
         "database"
     }
 
-    fn reading(&self, input: &std::path::Path) -> Result<std::sync::Arc<dyn crate::SourceSettings>, String> {
-        Err(format!("source `{}` reads no files, so it cannot read `{}`", self.name, input.display()))
+    fn secrets(&self) -> Vec<(String, String)> {
+        self.password.iter().map(|reference| ("password".to_owned(), reference.clone())).collect()
     }
 
-    fn open(&self, _: &crate::SourceContext) -> Result<Box<dyn crate::PosSource>, Vec<crate::file::SettingFault>> {
-        Err(vec![crate::file::SettingFault { key: "kind".to_owned(), message: "is not in this build".to_owned() }])
+    fn vanish_limit(&self) -> Option<f64> {
+        self.vanish_limit
+    }
+
+    fn reading(&self, input: &Path) -> Result<Arc<dyn SourceSettings>, String> {
+        if self.engine != Dialect::Sqlite {
+            return Err(format!("source `{}` reads a server, so it cannot read `{}`", self.name, input.display()));
+        }
+        Ok(Arc::new(Self { path: Some(input.to_string_lossy().into_owned()), ..self.clone() }))
+    }
+
+    fn open(&self, context: &SourceContext) -> Result<Box<dyn PosSource>, Vec<SettingFault>> {
+        let mut plan = Plan::new(self, &context.zone)?;
+        plan.own_files.clone_from(&context.own_files);
+        Ok(Box::new(DatabaseSource::new(plan, Arc::clone(&context.secrets))))
+    }
+
+    fn probe(&self, context: &SourceContext) -> Vec<Finding> {
+        match Plan::new(self, &context.zone) {
+            Ok(mut plan) => {
+                // Not the copy that the running agent reads.
+                plan.own_files = context.own_files.join("check");
+                check::findings(&plan, &*context.secrets)
+            }
+            // Faults of settings are shown when they are read.
+            Err(_) => Vec::new(),
+        }
     }
 }
