@@ -12,7 +12,6 @@ mod check;
 pub mod count;
 pub mod engine;
 pub mod engines;
-pub mod grants;
 pub mod map;
 pub mod plan;
 pub mod poll;

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing step of a test should stop it")]
 
 mod chunking;
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+mod database;
 mod export;
 #[cfg(feature = "firebird")]
 mod firebird;
