@@ -43,6 +43,13 @@ pub fn open(connection: Connection) -> Result<Box<dyn Engine>, String> {
         Dialect::Mysql => Ok(Box::new(mysql::Mysql::new(connection))),
         #[cfg(feature = "odbc")]
         Dialect::Access => Err("a database that is a file is read from a copy".to_owned()),
+        #[cfg(not(all(
+            feature = "postgres",
+            feature = "mysql",
+            feature = "mssql",
+            feature = "firebird",
+            feature = "odbc"
+        )))]
         other => missing(other),
     }
 }

@@ -142,7 +142,9 @@ pub(super) fn open(plan: &Plan, secrets: &dyn SecretReader) -> Result<Box<dyn En
     }
     let opened = match connection.dialect {
         Dialect::Access => engines::open_copy(connection, &plan.own_files),
-        _ => engines::open(connection),
+        Dialect::Postgres | Dialect::Mysql | Dialect::Mssql | Dialect::Firebird | Dialect::Sqlite | Dialect::Odbc => {
+            engines::open(connection)
+        }
     };
     opened.map_err(|reason| unreachable(plan, reason.into()))
 }
