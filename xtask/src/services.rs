@@ -28,6 +28,7 @@ const PACKAGES: &[&str] = &[
     "firebird3.0-server",
     "openssl",
     "unixodbc",
+    "unixodbc-dev",
     "odbc-postgresql",
     "libsqliteodbc",
     "odbc-mdbtools",
@@ -126,7 +127,8 @@ pub(crate) fn provide() -> anyhow::Result<Services> {
     let missing = shell::find("mariadbd").is_none() && sbin("mariadbd").is_none()
         || postgres_programs().is_none()
         || sbin("firebird").is_none()
-        || shell::find("isql").is_none();
+        || shell::find("isql").is_none()
+        || !has_odbc();
     if missing && shell::may_install() {
         say::step("Installing database servers");
         shell::install(PACKAGES)?;
@@ -144,6 +146,11 @@ pub(crate) fn provide() -> anyhow::Result<Services> {
     write(&folder().join("pids"), &lines(pids))?;
     write(&folder().join("env"), &lines(services.variables.clone()))?;
     Ok(services)
+}
+
+/// Whether the engine for ODBC can be built: it links the driver manager.
+pub(crate) fn has_odbc() -> bool {
+    Path::new("/usr/include/sql.h").is_file()
 }
 
 fn start_postgres(services: &mut Services) -> anyhow::Result<()> {

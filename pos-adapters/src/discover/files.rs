@@ -117,7 +117,7 @@ fn folder_contents(folder: &Path, files: &[PathBuf]) -> Vec<Found> {
                 found.push(Found::DatabaseFile { engine: Dialect::Firebird, path: path.clone(), profile: None });
             }
             Some(Content::Access) => {
-                found.push(Found::DatabaseFile { engine: Dialect::Odbc, path: path.clone(), profile: None });
+                found.push(Found::DatabaseFile { engine: Dialect::Access, path: path.clone(), profile: None });
             }
         }
     }

@@ -139,7 +139,7 @@ fn speaks(engine: Dialect, stream: &mut TcpStream) -> bool {
         }
         // Firebird waits for a log-in before it says anything: that it listens is all that is known.
         Dialect::Firebird => true,
-        Dialect::Sqlite | Dialect::Odbc => false,
+        Dialect::Sqlite | Dialect::Odbc | Dialect::Access => false,
     }
 }
 

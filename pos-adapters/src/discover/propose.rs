@@ -146,7 +146,7 @@ fn source(found: &Found, names: &mut Names) -> Option<Source> {
             }
         }
         Found::DatabaseFile {
-            engine: Dialect::Odbc | Dialect::Postgres | Dialect::Mysql | Dialect::Mssql,
+            engine: Dialect::Access | Dialect::Odbc | Dialect::Postgres | Dialect::Mysql | Dialect::Mssql,
             path,
             ..
         } => {
@@ -232,7 +232,7 @@ fn word(engine: Dialect) -> Option<&'static str> {
         Dialect::Mysql => Some("mysql"),
         Dialect::Mssql => Some("mssql"),
         Dialect::Firebird => Some("firebird"),
-        Dialect::Sqlite | Dialect::Odbc => None,
+        Dialect::Sqlite | Dialect::Odbc | Dialect::Access => None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod busy;
 mod edits;
+mod firebird;
 mod order;
 mod reach;
 mod rights;

@@ -2,16 +2,20 @@
 
 #![expect(clippy::unwrap_in_result, clippy::print_stdout, reason = "a test that is skipped says so; others stop")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pos_adapters::Weight;
+use pos_adapters::database::DatabaseSettings;
 use pos_adapters::database::engine::{Connection, Dialect, Engine, Tls, Value};
 use pos_adapters::database::engines::firebird::FirebirdEngine;
 use pos_adapters::database::engines::shared::TimeLimits;
+use pos_adapters::{Poll, PosSource, SecretReader, SourceContext, SourceSettings as _, Weight};
 use rsfbclient::{Execute, PureRustConnectionBuilder, RustFbClient, builder_pure_rust};
+
+use sync_core::model::Timestamp;
 
 use crate::gate::Gate;
 
@@ -170,6 +174,19 @@ fn parameters_go_in_by_number_and_keep_their_digits() {
 }
 
 #[test]
+fn columns_are_named_where_there_are_no_rows() {
+    let Some(mut pos) = Pos::new("empty") else { return };
+    pos.run(&["CREATE TABLE SALE (ID INTEGER, QTY NUMERIC(18,4))"]);
+    let mut engine = pos.engine();
+    engine.begin().unwrap();
+    let sql = "SELECT FIRST 10 t.* FROM (SELECT ID, QTY AS QUANTITY FROM SALE) t WHERE ID > $1 ORDER BY ID";
+    let rows = engine.query(sql, &[Value::Integer(1)], 10).unwrap();
+    engine.finish();
+    assert_eq!(rows.columns, ["id", "quantity"]);
+    assert!(rows.rows.is_empty());
+}
+
+#[test]
 fn a_write_is_refused_by_the_server() {
     let Some(mut pos) = Pos::new("readonly") else { return };
     pos.run(&["CREATE TABLE SALE (ID INTEGER)", "INSERT INTO SALE VALUES (1)"]);
@@ -319,4 +336,78 @@ fn a_login_with_more_rights_than_needed_is_named() {
     check(&reader, "made-up", Weight::Good, "may only read");
     check(&writer, "made-up", Weight::Warning, "SALE");
     pos.run(&[&format!("DROP USER {reader}"), &format!("DROP USER {writer}")]);
+}
+
+/// A source on this database with queries of its own.
+fn source(pos: &Pos, folder: &std::path::Path) -> Box<dyn PosSource> {
+    let settings: DatabaseSettings = toml::from_str(&format!(
+        "name = 'front'\nkind = 'database'\nengine = 'firebird'\nhost = '127.0.0.1'\nport = {}\ndatabase = '{}'\n\
+         user = '{}'\npassword = 'env:ADMIN'\nsince = '2026-01-01'\n[queries]\n\
+         sales = 'SELECT ID AS ticket, ID AS seq, SOLD AS sold_at, CODE AS sku, QTY AS quantity FROM SALE'\n",
+        pos.server.port(),
+        pos.path,
+        pos.administrator
+    ))
+    .unwrap();
+    let context = SourceContext {
+        store: "s1".to_owned(),
+        zone: jiff::tz::TimeZone::UTC,
+        own_files: folder.to_path_buf(),
+        secrets: Arc::new(Password(pos.password.clone())),
+    };
+    settings.open(&context).unwrap()
+}
+
+struct Password(String);
+
+impl SecretReader for Password {
+    fn read(&self, _: &str) -> Result<String, String> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Polls until it is quiet; the last state of each ticket's quantities.
+fn drain(source: &mut dyn PosSource, seen: &mut BTreeMap<String, String>, now: &mut Timestamp) {
+    for _ in 0..50 {
+        *now = Timestamp(now.0 + 3_000_000);
+        match source.poll(&[], *now).unwrap() {
+            Poll::Quiet { again_in } if again_in > Duration::ZERO => return,
+            Poll::Quiet { .. } => {}
+            Poll::Chunk(chunk) => {
+                assert!(chunk.quarantined.is_empty(), "{:?}", chunk.quarantined);
+                for transaction in chunk.transactions {
+                    let lines: Vec<String> =
+                        transaction.lines.iter().map(|line| format!("{}×{}", line.sku, line.delta)).collect();
+                    seen.insert(transaction.key.to_string(), lines.join(","));
+                }
+            }
+        }
+    }
+    panic!("the source does not become quiet");
+}
+
+#[test]
+fn a_source_on_firebird_finds_what_committed_late_and_out_of_order() {
+    let Some(mut pos) = Pos::new("source") else { return };
+    pos.run(&["CREATE TABLE SALE (ID INTEGER, SOLD TIMESTAMP, CODE CHAR(8), QTY NUMERIC(9,3))"]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut source = source(&pos, folder.path());
+    let (mut seen, mut now) = (BTreeMap::new(), Timestamp(1_767_355_200_000_000));
+    drain(source.as_mut(), &mut seen, &mut now);
+    assert!(seen.is_empty());
+    pos.till.begin_transaction().unwrap();
+    pos.till.execute("INSERT INTO SALE VALUES (1, '2026-01-02 11:59:00', 'A', 1.250)", ()).unwrap();
+    let mut other = pos.till();
+    other.execute("INSERT INTO SALE VALUES (2, '2026-01-02 12:00:00', 'B', 2)", ()).unwrap();
+    drain(source.as_mut(), &mut seen, &mut now);
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    pos.till.commit().unwrap();
+    drain(source.as_mut(), &mut seen, &mut now);
+    let lines: Vec<&str> = seen.values().map(String::as_str).collect();
+    assert_eq!(lines, ["A×-1.25", "B×-2"]);
+    // A row that is changed after the fact is read again.
+    other.execute("UPDATE SALE SET QTY = 3 WHERE ID = 2", ()).unwrap();
+    drain(source.as_mut(), &mut seen, &mut now);
+    let lines: Vec<&str> = seen.values().map(String::as_str).collect();
+    assert_eq!(lines, ["A×-1.25", "B×-3"]);
 }

@@ -54,7 +54,7 @@ impl FirebirdEngine {
 
     /// With time limits of its own.
     #[must_use]
-    pub const fn with_limits(connection: Connection, limits: TimeLimits) -> Self {
+    pub fn with_limits(connection: Connection, limits: TimeLimits) -> Self {
         Self { worker: Worker::new(Login { to: connection, limits }, limits) }
     }
 

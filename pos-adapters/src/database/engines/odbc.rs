@@ -31,6 +31,7 @@ struct Login {
 /// One connection through the system's ODBC driver manager.
 #[derive(Debug)]
 pub struct OdbcEngine {
+    dialect: Dialect,
     worker: Worker<OdbcSession>,
     copy: Option<FileCopy>,
 }
@@ -44,22 +45,24 @@ impl OdbcEngine {
 
     /// With time limits of its own.
     #[must_use]
-    pub const fn with_limits(connection: Connection, limits: TimeLimits) -> Self {
-        Self { worker: Worker::new(Login { to: connection, copy: None, limits }, limits), copy: None }
+    pub fn with_limits(connection: Connection, limits: TimeLimits) -> Self {
+        let dialect = connection.dialect;
+        Self { dialect, worker: Worker::new(Login { to: connection, copy: None, limits }, limits), copy: None }
     }
 
     /// Reads a copy of the file that the POS keeps its database in; the connection string gets `DBQ=` and `Database=` of
     /// the copy behind it.
     #[must_use]
     pub fn over_copy(connection: Connection, copy: FileCopy, limits: TimeLimits) -> Self {
+        let dialect = connection.dialect;
         let login = Login { to: connection, copy: Some(copy.path().to_path_buf()), limits };
-        Self { worker: Worker::new(login, limits), copy: Some(copy) }
+        Self { dialect, worker: Worker::new(login, limits), copy: Some(copy) }
     }
 }
 
 impl Engine for OdbcEngine {
     fn dialect(&self) -> Dialect {
-        Dialect::Odbc
+        self.dialect
     }
 
     fn begin(&mut self) -> Result<(), Cause> {

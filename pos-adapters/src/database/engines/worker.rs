@@ -1,14 +1,16 @@
 //! A thread that owns one connection of a driver that blocks without a time limit of its own.
 //!
 //! The engine asks and waits for an answer only as long as it wants to. A session that does not answer is given up: its
-//! thread ends as soon as the driver returns, and there are never more than [`GIVEN_UP_MAX`] of them. When the engine lets
-//! go, the session is dropped, and with it its transaction.
+//! thread ends as soon as the driver returns. There are never more than [`GIVEN_UP_MAX`] of them to one database, save
+//! those that hang for so long ([`GIVEN_UP_FOR`]) that their server must be gone. When the engine lets go, the session is
+//! dropped, and with it its transaction.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -19,10 +21,33 @@ use crate::error::Cause;
 /// Connections that are given up and not yet closed by the system, before no new one is made.
 const GIVEN_UP_MAX: usize = 4;
 
+/// A connection that hangs for longer than this no longer counts: nobody is at its other end.
+const GIVEN_UP_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Sessions that were let go of and still run, of all engines: an engine is made anew after a failure.
+static GIVEN_UP: Mutex<Vec<GivenUp>> = Mutex::new(Vec::new());
+
+struct GivenUp {
+    database: String,
+    since: Instant,
+    thread: JoinHandle<()>,
+}
+
+/// Adds a session, or counts those of a database.
+fn given_up(database: &str, added: Option<JoinHandle<()>>) -> usize {
+    let mut all = GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|one| !one.thread.is_finished() && one.since.elapsed() < GIVEN_UP_FOR);
+    all.extend(added.map(|thread| GivenUp { database: database.to_owned(), since: Instant::now(), thread }));
+    all.iter().filter(|one| one.database == database).count()
+}
+
 /// A connection as its driver has it; lives in the worker's thread.
 pub(super) trait Session: Sized {
     /// What is needed to connect.
     type Login: Clone + Send + 'static;
+
+    /// What tells one database from another.
+    fn database(login: &Self::Login) -> String;
 
     fn connect(login: &Self::Login) -> Result<Self, Cause>;
 
@@ -85,7 +110,6 @@ pub(super) struct Worker<S: Session> {
     limits: TimeLimits,
     link: Option<Link>,
     begun: bool,
-    given_up: Vec<JoinHandle<()>>,
     session: PhantomData<fn() -> S>,
 }
 
@@ -116,9 +140,18 @@ impl Link {
     }
 }
 
+impl<S: Session> Drop for Worker<S> {
+    fn drop(&mut self) {
+        if let Some(link) = self.link.take() {
+            drop((link.requests, link.answers));
+            given_up(&S::database(&self.login), Some(link.thread));
+        }
+    }
+}
+
 impl<S: Session + 'static> Worker<S> {
-    pub(super) const fn new(login: S::Login, limits: TimeLimits) -> Self {
-        Self { login, limits, link: None, begun: false, given_up: Vec::new(), session: PhantomData }
+    pub(super) fn new(login: S::Login, limits: TimeLimits) -> Self {
+        Self { login, limits, link: None, begun: false, session: PhantomData }
     }
 
     /// Begins a transaction; connects if need be.
@@ -165,8 +198,8 @@ impl<S: Session + 'static> Worker<S> {
     }
 
     fn connect(&mut self) -> Result<(), Cause> {
-        self.given_up.retain(|thread| !thread.is_finished());
-        if self.given_up.len() >= GIVEN_UP_MAX {
+        let database = S::database(&self.login);
+        if given_up(&database, None) >= GIVEN_UP_MAX {
             return Err(WorkerError::Hanging.into());
         }
         let (requests, asked) = sync_channel(1);
@@ -180,7 +213,7 @@ impl<S: Session + 'static> Worker<S> {
             Ok(Reply::Connected(number)) => link.number = number,
             Ok(Reply::Done | Reply::Rows(_)) => return Err(WorkerError::Lost.into()),
             Err(cause) => {
-                self.given_up.push(link.thread);
+                given_up(&database, Some(link.thread));
                 return Err(cause);
             }
         }
@@ -207,7 +240,8 @@ impl<S: Session + 'static> Worker<S> {
         if hangs {
             self.stop(link.number);
         }
-        self.given_up.push(link.thread);
+        drop((link.requests, link.answers));
+        given_up(&S::database(&self.login), Some(link.thread));
     }
 
     /// Where this fails as well the server is out of reach, and the query ends with its connection.

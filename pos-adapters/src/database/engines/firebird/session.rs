@@ -24,6 +24,10 @@ pub(super) struct FirebirdSession {
 impl Session for FirebirdSession {
     type Login = Login;
 
+    fn database(login: &Login) -> String {
+        login.to.address()
+    }
+
     fn connect(login: &Login) -> Result<Self, Cause> {
         let mut connection = connect(login)?;
         let configuration = configuration(login);
@@ -116,7 +120,7 @@ fn query(
     let given: Vec<SqlType> = arranged(&order, parameters)?.into_iter().map(parameter).collect();
     let found = fetch(tx, &sql, &given, rows_max)?;
     let Some(first) = found.first() else {
-        return Ok(Rows::default());
+        return Ok(Rows { columns: names_without_rows(tx, &sql, &given)?, rows: Vec::new() });
     };
     let names: Vec<String> = first.iter().map(|column| column.name.to_string()).collect();
     let columns: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
@@ -129,6 +133,17 @@ fn query(
     };
     let rows = bounded_rows(rows, &columns)?;
     Ok(Rows { columns, rows })
+}
+
+/// The driver names columns only with a row, so one without values is asked for.
+fn names_without_rows(
+    tx: &mut Transaction<'_, RustFbClient>,
+    sql: &str,
+    given: &[SqlType],
+) -> Result<Vec<String>, Cause> {
+    let sql = format!("SELECT q.* FROM RDB$DATABASE LEFT JOIN (SELECT r.* FROM ({sql}) r WHERE 1 = 0) q ON 1 = 1");
+    let row = fetch(tx, &sql, given, 1)?.into_iter().next().unwrap_or_default();
+    Ok(row.iter().map(|column| column.name.to_lowercase()).collect())
 }
 
 fn fetch(

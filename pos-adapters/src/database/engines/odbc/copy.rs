@@ -1,12 +1,13 @@
 //! A copy of a database that is one file, for databases that a second program must not open (Access).
 //!
-//! A copy is taken only of a file that stood still: same size and time of change at two looks at least [`STILL`] apart, and
-//! the same again after copying. It replaces the one before, so there is never more than one, and one being made.
+//! A copy is taken only of a file that stood still for [`STILL`], by its size and time of change, and that is still the
+//! same after copying. It replaces the one before, so there is never more than one, and one being made.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
@@ -61,8 +62,6 @@ pub struct FileCopy {
     original: PathBuf,
     copy: PathBuf,
     copied: Option<Stamp>,
-    /// A state that was seen, and since when.
-    seen: Option<(Stamp, Instant)>,
     still: Duration,
 }
 
@@ -78,7 +77,7 @@ impl FileCopy {
     pub fn with_still(original: PathBuf, folder: &Path, still: Duration) -> Self {
         let name = original.file_name().unwrap_or_else(|| "database".as_ref());
         let copy = folder.join(name);
-        Self { original, copy, copied: None, seen: None, still }
+        Self { original, copy, copied: None, still }
     }
 
     /// Where the copy is.
@@ -104,14 +103,11 @@ impl FileCopy {
         if stamp.bytes > FILE_BYTES_MAX {
             return Err(CopyError::TooLarge { path: self.original.clone(), bytes: stamp.bytes }.into());
         }
-        let now = Instant::now();
-        let stood_still = match self.seen {
-            Some((seen, since)) if seen == stamp => now.saturating_duration_since(since) >= self.still,
-            _ => {
-                self.seen = Some((stamp, now));
-                // A file that was last changed a while ago needs no second look.
-                stamp.changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age >= self.still)
-            }
+        let age = stamp.changed.and_then(|changed| changed.elapsed().ok());
+        let stood_still = age.is_some_and(|age| age >= self.still) || {
+            // The clock of a share may be ahead of ours, so its file is also seen to stand still.
+            thread::park_timeout(self.still);
+            self.stamp()? == stamp
         };
         if !stood_still || !self.take(stamp)? {
             return if self.copied.is_some() {
@@ -162,20 +158,62 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let original = place.path().join("Shop.mdb");
         fs::write(&original, b"one").unwrap();
-        let mut copy = FileCopy::with_still(original.clone(), &place.path().join("own"), Duration::from_millis(50));
+        let own = place.path().join("own");
+        let mut copy = FileCopy::with_still(original.clone(), &own, Duration::from_millis(150));
+        let moving = Moving::start(original.clone());
         assert!(copy.renew().unwrap_err().to_string().contains("changes while it is copied"));
-        std::thread::park_timeout(Duration::from_millis(80));
+        moving.stop();
+        fs::write(&original, b"one").unwrap();
         copy.renew().unwrap();
         assert_eq!(fs::read(copy.path()).unwrap(), b"one");
-        fs::write(&original, b"two and more").unwrap();
+        let moving = Moving::start(original.clone());
         assert!(copy.is_outdated().unwrap());
         copy.renew().unwrap();
         assert_eq!(fs::read(copy.path()).unwrap(), b"one", "copied while it moved");
-        std::thread::park_timeout(Duration::from_millis(80));
+        moving.stop();
+        fs::write(&original, b"two and more").unwrap();
         copy.renew().unwrap();
         assert_eq!(fs::read(copy.path()).unwrap(), b"two and more");
         assert!(!copy.is_outdated().unwrap());
-        assert_eq!(fs::read_dir(place.path().join("own")).unwrap().count(), 1, "only one copy is kept");
+        assert_eq!(fs::read_dir(own).unwrap().count(), 1, "only one copy is kept");
+    }
+
+    #[test]
+    fn a_file_whose_clock_is_ahead_is_copied_when_it_stands_still() {
+        let place = tempfile::tempdir().unwrap();
+        let original = place.path().join("Shop.mdb");
+        fs::write(&original, b"one").unwrap();
+        let ahead = SystemTime::now() + Duration::from_secs(3600);
+        File::options().write(true).open(&original).unwrap().set_modified(ahead).unwrap();
+        let mut copy = FileCopy::with_still(original, &place.path().join("own"), Duration::from_millis(20));
+        copy.renew().unwrap();
+        assert_eq!(fs::read(copy.path()).unwrap(), b"one");
+    }
+
+    /// A POS that writes without a pause.
+    struct Moving {
+        stop: std::sync::mpsc::Sender<()>,
+        writer: thread::JoinHandle<()>,
+    }
+
+    impl Moving {
+        fn start(path: PathBuf) -> Self {
+            let (stop, stopped) = std::sync::mpsc::channel();
+            fs::write(&path, b"moves").unwrap();
+            let writer = thread::spawn(move || {
+                let mut bytes = b"moves".to_vec();
+                while stopped.recv_timeout(Duration::from_millis(5)).is_err() {
+                    bytes.push(b'.');
+                    fs::write(&path, &bytes).unwrap();
+                }
+            });
+            Self { stop, writer }
+        }
+
+        fn stop(self) {
+            self.stop.send(()).unwrap();
+            self.writer.join().unwrap();
+        }
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use odbc_api::buffers::{BufferDesc, ColumnarDynBuffer};
 use odbc_api::parameter::InputParameter;
-use odbc_api::{ColumnDescription, Connection, ConnectionOptions, Cursor, Error, ResultSetMetadata as _, environment};
+use odbc_api::{ColumnDescription, Connection, ConnectionOptions, Cursor, Error, environment};
 
 use super::Login;
-use super::values::{Kind, cell, kind, literal, parameter};
+use super::values::{Kind, cell, kind, literal, parameter, written};
 use crate::database::engine::{Marks, Rows, VALUE_BYTES_MAX, Value, numbered};
 use crate::database::engines::shared::{arranged, bounded_rows, too_long};
 use crate::database::engines::worker::Session;
@@ -70,6 +70,10 @@ impl Make {
 
 impl Session for OdbcSession {
     type Login = Login;
+
+    fn database(login: &Login) -> String {
+        login.copy.as_ref().map_or_else(|| login.to.address(), |copy| copy.display().to_string())
+    }
 
     fn connect(login: &Login) -> Result<Self, Cause> {
         let seconds = login.limits.connect.as_secs().max(1);
@@ -143,13 +147,15 @@ impl OdbcSession {
             other => other?,
         };
         match cursor {
+            Some(cursor) if self.make == Make::MdbTools => rows_as_text(cursor, rows_max),
             Some(cursor) => rows(cursor, rows_max),
             None => Ok(Rows::default()),
         }
     }
 }
 
-fn rows(mut cursor: impl Cursor, rows_max: usize) -> Result<Rows, Cause> {
+/// Names of the columns, and how each is read.
+fn described(cursor: &mut impl Cursor) -> Result<(Vec<String>, Vec<Kind>), Cause> {
     let count = usize::try_from(cursor.num_result_cols()?)?;
     if count > COLUMNS_MAX {
         return Err(Cause::from(format!("the query has {count} columns; up to {COLUMNS_MAX} are read")));
@@ -163,6 +169,32 @@ fn rows(mut cursor: impl Cursor, rows_max: usize) -> Result<Rows, Cause> {
         columns.push(description.name_to_string()?.to_lowercase());
         kinds.push(kind(description.data_type));
     }
+    Ok((columns, kinds))
+}
+
+/// Row by row and every value as text, for drivers that know no more.
+fn rows_as_text(mut cursor: impl Cursor, rows_max: usize) -> Result<Rows, Cause> {
+    let (columns, kinds) = described(&mut cursor)?;
+    let mut found = Vec::new();
+    let mut text = Vec::new();
+    while found.len() < rows_max
+        && let Some(mut row) = cursor.next_row()?
+    {
+        let mut cells = Vec::with_capacity(kinds.len());
+        for (at, kind) in (1..=u16::try_from(kinds.len())?).zip(&kinds) {
+            text.clear();
+            let there = row.get_text(at, &mut text)?;
+            cells.push(if there { written(kind, &String::from_utf8_lossy(&text)) } else { Value::Null });
+        }
+        found.push(cells);
+    }
+    let rows = bounded_rows(found, &columns)?;
+    Ok(Rows { columns, rows })
+}
+
+/// Many rows a call.
+fn rows(mut cursor: impl Cursor, rows_max: usize) -> Result<Rows, Cause> {
+    let (columns, kinds) = described(&mut cursor)?;
     let a_row: usize = kinds.iter().map(|kind| buffer(kind).bytes_per_row()).sum();
     let at_once = (FETCH_BYTES_MAX / a_row.max(1)).clamp(1, FETCH_ROWS_MAX).min(rows_max.max(1));
     let buffers = ColumnarDynBuffer::try_from_descs(at_once, kinds.iter().map(buffer))?;

@@ -95,6 +95,20 @@ pub(super) fn cell(kind: &Kind, column: AnyColumnBufferSlice<'_>, row: usize) ->
     })
 }
 
+/// A value that a driver gives as text whatever its type.
+pub(super) fn written(kind: &Kind, text: &str) -> Value {
+    let plain = text.trim();
+    match kind {
+        Kind::Integer => plain.parse().map_or_else(|_| Value::Text(plain.to_owned()), Value::Integer),
+        Kind::Float | Kind::Single => plain.parse().map_or_else(|_| Value::Text(plain.to_owned()), Value::from_f64),
+        Kind::Decimal => decimal(plain),
+        Kind::Day | Kind::Time => Value::Time(plain.to_owned()),
+        Kind::Text { padded: false, .. } => Value::Text(text.to_owned()),
+        Kind::Text { padded: true, .. } => Value::Text(text.trim_end_matches(' ').to_owned()),
+        Kind::Bytes { .. } => Value::Bytes(text.as_bytes().to_vec()),
+    }
+}
+
 fn at<T: Copy>(column: NullableSlice<'_, T>, row: usize) -> Option<T> {
     column.into_iter().nth(row).flatten().copied()
 }
