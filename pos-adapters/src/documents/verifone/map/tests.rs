@@ -32,6 +32,19 @@ fn transactions_move_by_the_sign_of_their_amounts() {
 }
 
 #[test]
+fn a_void_that_pays_goods_back_is_set_aside() {
+    let found = read(&SET.replace("refund sale", "void"), 4096, rules());
+    assert!(words(&found).contains("! the transaction is a void that pays goods back"));
+}
+
+#[test]
+fn the_size_of_the_pieces_does_not_matter() {
+    for piece in [1, 2, 5, 63] {
+        assert_eq!(read(SET, piece, rules()), read(SET, usize::MAX, rules()), "{piece}");
+    }
+}
+
+#[test]
 fn totals_that_grew_by_more_than_the_listed_sales_are_told() {
     let found = read(&SET.replace("1558.70", "1600.00"), 4096, rules());
     let remark = found.doubts.last().unwrap();
