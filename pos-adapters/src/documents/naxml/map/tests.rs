@@ -1,3 +1,5 @@
+//! The rule table on a made-up journal.
+
 use crate::documents::feed::Feed;
 use crate::documents::naxml::parse::Naxml;
 use crate::documents::ticket::{ArticleRule, Found, Rules, SkuFrom, words};

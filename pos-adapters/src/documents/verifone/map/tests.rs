@@ -1,3 +1,5 @@
+//! The rule table on a made-up set.
+
 use crate::documents::feed::Feed;
 use crate::documents::ticket::{Found, Rules, SkuFrom, words};
 use crate::documents::trial::rules;
