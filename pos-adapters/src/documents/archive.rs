@@ -153,11 +153,11 @@ impl Archive {
 }
 
 fn damaged(fault: io::Error) -> Result<(), ArchiveFault> {
-    match fault.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof => {
-            refused(format!("is damaged: {fault}"))
-        }
-        _ => Err(ArchiveFault::Io(fault)),
+    let in_content = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput, io::ErrorKind::UnexpectedEof];
+    if in_content.contains(&fault.kind()) {
+        refused(format!("is damaged: {fault}"))
+    } else {
+        Err(ArchiveFault::Io(fault))
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use pos_adapters::documents::DocumentSettings;
 use pos_adapters::trial::{TRIALS, Tally};
 use pos_adapters::{Chunk, Coverage, NoSecrets, Poll, PosSource, Quarantined, SourceContext, SourceSettings};
+use proptest::prelude::*;
 use sync_core::model::{Extent, Quantity, Timestamp, Transaction};
 
 const START: i64 = 1_795_431_600_000_000;
@@ -160,7 +161,7 @@ fn a_growing_day_file_is_not_read_again_from_its_start() {
     assert_eq!(bench.drain(), 0);
     // Open ended, in the middle of a ticket.
     let open = day(0..1005);
-    bench.write("day.xml", &open[..open.len() - 50]);
+    bench.write("day.xml", &open.as_bytes()[..open.len() - 50]);
     assert_eq!(bench.drain(), 1);
     bench.write("day.xml", open);
     assert_eq!(bench.drain(), 1);
@@ -173,7 +174,7 @@ fn a_file_that_is_never_quiet_is_read_all_the_same() {
     let whole = day(0..40);
     let mut read = 0;
     for part in 1..=40 {
-        bench.write("day.xml", &whole[..whole.len() * part / 41]);
+        bench.write("day.xml", &whole.as_bytes()[..whole.len() * part / 41]);
         read += bench.drain();
         bench.wait(1);
     }
@@ -208,7 +209,7 @@ fn a_replaced_day_file_is_read_from_its_start() {
 fn a_torn_file_gives_what_is_whole_and_is_told_only_when_it_stays_torn() {
     let mut bench = Bench::new("day.xml", r#""format": "poslog""#);
     let whole = day(0..10);
-    bench.write("day.xml", &whole[..whole.len() - 100]);
+    bench.write("day.xml", &whole.as_bytes()[..whole.len() - 100]);
     bench.drain();
     bench.wait(6);
     assert_eq!(bench.drain(), 9);
@@ -350,17 +351,10 @@ fn settings_that_make_no_sense_are_named() {
 
 #[test]
 fn every_parser_of_the_family_stands_trial() {
-    let export = ["index.xml", "transactions.csv", "lines.csv", "lines_vat.csv", "subitems.csv", "references.csv"];
-    let fixture =
-        |path: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)).unwrap();
-    let export = export.map(|name| fixture(&format!("dsfinvk/export/{name}"))).join(&0);
-    for (name, document, transactions, lines, quarantined) in [
-        ("poslog", fixture("poslog/day.xml"), 12, 23, 5),
-        ("naxml", fixture("naxml/journal.xml"), 7, 12, 2),
-        ("verifone", fixture("verifone/set.xml"), 6, 10, 2),
-        ("saft", fixture("saft/register.xml"), 7, 8, 3),
-        ("dsfinvk", export, 9, 14, 4),
-    ] {
+    let expected =
+        [("poslog", 12, 23, 5), ("naxml", 7, 12, 2), ("verifone", 6, 10, 2), ("saft", 7, 8, 3), ("dsfinvk", 9, 14, 4)];
+    for ((name, document), (same, transactions, lines, quarantined)) in documents().into_iter().zip(expected) {
+        assert_eq!(name, same);
         let (_, trial) = TRIALS.iter().find(|(known, _)| *known == name).unwrap();
         for piece in [1, 1000] {
             assert_eq!(trial(&document, piece), Tally { transactions, lines, quarantined }, "{name}");
@@ -368,7 +362,43 @@ fn every_parser_of_the_family_stands_trial() {
     }
 }
 
+/// A document of each format, as its trial takes it.
+fn documents() -> Vec<(&'static str, Vec<u8>)> {
+    let export = ["index.xml", "transactions.csv", "lines.csv", "lines_vat.csv", "subitems.csv", "references.csv"];
+    let fixture =
+        |path: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)).unwrap();
+    vec![
+        ("poslog", fixture("poslog/day.xml")),
+        ("naxml", fixture("naxml/journal.xml")),
+        ("verifone", fixture("verifone/set.xml")),
+        ("saft", fixture("saft/register.xml")),
+        ("dsfinvk", export.map(|name| fixture(&format!("dsfinvk/export/{name}"))).join(&0)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn damaged_documents_are_read_alike_in_pieces_of_any_size(
+        damage in prop::collection::vec((any::<u16>(), 0_usize..40, prop::sample::select(vec![
+            "", "<", ">", "\"", "</Transaction>", "<Transaction>", "<trans>", "<!--", "<![CDATA[", "&x;", "-", ";", "\n", "9999999999",
+        ])), 1..5),
+        piece in 1_usize..50,
+    ) {
+        for (name, mut document) in documents() {
+            for (at, length, instead) in &damage {
+                let start = usize::from(*at) % document.len();
+                let end = (start + length).min(document.len());
+                document.splice(start..end, instead.bytes());
+            }
+            let (_, trial) = TRIALS.iter().find(|(known, _)| *known == name).unwrap();
+            prop_assert_eq!(trial(&document, piece), trial(&document, usize::MAX), "{}", name);
+        }
+    }
+}
+
 /// A folder of real captures, if it is at hand.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn samples(folder: &str) -> Option<PathBuf> {
     let root = std::env::var_os("TILLSYNC_SAMPLES")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/samples"), PathBuf::from);

@@ -1,3 +1,5 @@
+//! Archives within and beyond the limits.
+
 use std::io::{Seek, Write};
 
 use zip::write::SimpleFileOptions;

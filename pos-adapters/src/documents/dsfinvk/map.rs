@@ -127,10 +127,7 @@ fn draft(
     if void && !reversed && ignored.is_none() && !quantity.is_negative() && !quantity.is_zero() {
         return Err(format!("takes goods back, but has a positive quantity on line {number}"));
     }
-    let kind = match kind {
-        LineKind::Sale if quantity.is_negative() => LineKind::Return,
-        kind => kind,
-    };
+    let kind = if kind == LineKind::Sale && quantity.is_negative() { LineKind::Return } else { kind };
     let sku = match rules.sku {
         SkuFrom::ItemId => &position.article,
         SkuFrom::Gtin | SkuFrom::GtinModifier => &position.gtin,

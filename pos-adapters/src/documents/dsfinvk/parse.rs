@@ -14,9 +14,9 @@ use crate::documents::ticket::Doubt;
 use crate::file::value::{self, DecimalSign, NumberFault};
 
 /// Most tickets of one export.
-pub(crate) const TICKETS_MAX: usize = 400_000;
+pub(crate) const TICKETS_MAX: usize = 150_000;
 /// Most lines of one export, parts of sets included.
-pub(crate) const LINES_MAX: usize = 3_000_000;
+pub(crate) const LINES_MAX: usize = 1_000_000;
 /// Most rows that are shown one by one as unreadable.
 const DOUBTS_MAX: usize = 1000;
 
@@ -348,7 +348,7 @@ fn bind(table: &mut Table, fields: &[Cow<'_, str>]) -> Result<bool, String> {
             table.shape.columns.iter().position(|column| column == wanted)
         }
     };
-    let columns: Vec<Option<usize>> = required.iter().chain(others).map(|wanted| place(wanted)).collect();
+    let columns: Vec<Option<usize>> = required.iter().chain(others).map(&place).collect();
     if let Some(missing) = required.iter().find(|wanted| place(wanted).is_none()) {
         return Err(format!("has no column {missing}"));
     }

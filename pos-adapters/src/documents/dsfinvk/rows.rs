@@ -5,6 +5,9 @@ use std::borrow::Cow;
 /// Longest row.
 pub(crate) const ROW_BYTES_MAX: usize = 256 * 1024;
 
+/// Takes the fields of one row, or says why the table is refused.
+pub(super) type TakeRow<'t> = &'t mut dyn FnMut(&[Cow<'_, str>]) -> Result<(), String>;
+
 /// Cuts rows at line breaks outside of quotes.
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -21,11 +24,7 @@ impl Rows {
     }
 
     /// Takes a piece and gives on the rows that it ends.
-    pub(super) fn push(
-        &mut self,
-        piece: &[u8],
-        take: &mut dyn FnMut(&[Cow<'_, str>]) -> Result<(), String>,
-    ) -> Result<(), String> {
+    pub(super) fn push(&mut self, piece: &[u8], take: TakeRow<'_>) -> Result<(), String> {
         let mut rest = piece;
         while let Some(found) = rest.iter().position(|b| *b == b'\n' || *b == self.quote) {
             let (before, after) = rest.split_at_checked(found).unwrap_or((rest, &[]));
@@ -45,7 +44,7 @@ impl Rows {
     }
 
     /// The last row needs no line break. A row that ends within quotes was not written to its end.
-    pub(super) fn finish(&mut self, take: &mut dyn FnMut(&[Cow<'_, str>]) -> Result<(), String>) -> Result<(), String> {
+    pub(super) fn finish(&mut self, take: TakeRow<'_>) -> Result<(), String> {
         if self.quoted {
             return Err("ends within quotes: it was not written to its end".to_owned());
         }
@@ -60,7 +59,7 @@ impl Rows {
         }
     }
 
-    fn give(&mut self, take: &mut dyn FnMut(&[Cow<'_, str>]) -> Result<(), String>) -> Result<(), String> {
+    fn give(&mut self, take: TakeRow<'_>) -> Result<(), String> {
         let mut row: &[u8] = &self.row;
         if std::mem::take(&mut self.first) {
             row = row.strip_prefix(b"\xef\xbb\xbf").unwrap_or(row);

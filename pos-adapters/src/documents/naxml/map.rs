@@ -3,7 +3,7 @@
 //! | event | line | quantity, amount | moves |
 //! |---|---|---|---|
 //! | any | status `cancel` | | nothing: `cancelled-line` |
-//! | `VoidEvent` | any | | nothing: the event is cancelled |
+//! | `VoidEvent` | all `cancel` | | nothing: the event is cancelled; else quarantined |
 //! | `SaleEvent` | item | both + | −quantity × selling units |
 //! | `SaleEvent` | item | both − | +quantity × selling units, as a return |
 //! | `RefundEvent` | item | amount with the sign of the total | +quantity × selling units |
@@ -39,6 +39,9 @@ pub(super) fn event(rules: &Rules, event: &Event, found: &mut Found) -> Result<(
             "cancel" => true,
             other => return Err(format!("has a line with the unknown status `{other}` (line {number})")),
         };
+        if !cancelled && event.kind == Kind::Void {
+            return Err(format!("is a void whose line {number} is not cancelled: whether it was sold cannot be told"));
+        }
         if !cancelled {
             amounts.push(line.amount);
         }

@@ -4,7 +4,7 @@
 //!
 //! | transaction | line | amount | moves |
 //! |---|---|---|---|
-//! | `void` | | | nothing: cancelled |
+//! | `void` | none negative | | nothing: cancelled; else quarantined |
 //! | `suspend…` | | | nothing: suspended |
 //! | `…sale` | `plu` | + | −quantity |
 //! | `…sale` | `plu` | − | +quantity, as a return |
@@ -25,6 +25,9 @@ use crate::documents::ticket::{self, Draft, Found, Rules, Ticket};
 pub(super) fn trans(rules: &Rules, trans: &Trans, found: &mut Found) -> Result<(), String> {
     let kind = trans.kind.to_ascii_lowercase();
     let status = if kind.contains("void") {
+        if trans.lines.iter().any(|line| line.amount.is_negative()) {
+            return Err("is a void that pays goods back: whether they were sold before cannot be told".to_owned());
+        }
         TransactionStatus::Cancelled
     } else if kind.contains("suspend") {
         TransactionStatus::Suspended

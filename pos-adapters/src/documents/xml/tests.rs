@@ -1,3 +1,5 @@
+//! Documents cut into pieces, broken, hostile and very large.
+
 use proptest::prelude::*;
 
 use super::*;

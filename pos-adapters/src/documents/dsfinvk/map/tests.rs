@@ -1,3 +1,5 @@
+//! The rule table on a made-up export of tables.
+
 use crate::documents::dsfinvk::index;
 use crate::documents::dsfinvk::parse::{Export, TableKind};
 use crate::documents::ticket::{Found, Rules, SkuFrom, words};

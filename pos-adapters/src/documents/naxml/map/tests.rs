@@ -1,3 +1,5 @@
+//! The rule table on a made-up journal.
+
 use crate::documents::feed::Feed;
 use crate::documents::naxml::parse::Naxml;
 use crate::documents::ticket::{ArticleRule, Found, Rules, SkuFrom, words};
@@ -7,8 +9,12 @@ use crate::documents::xml::End;
 const JOURNAL: &[u8] = include_bytes!("../../../../tests/fixtures/naxml/journal.xml");
 
 fn read(piece: usize, rules: Rules) -> Found {
+    read_from(JOURNAL, piece, rules)
+}
+
+fn read_from(journal: &[u8], piece: usize, rules: Rules) -> Found {
     let mut feed = Feed::new(Box::new(Naxml::new(rules)));
-    for piece in JOURNAL.chunks(piece) {
+    for piece in journal.chunks(piece) {
         feed.push(piece).unwrap();
     }
     assert_eq!(feed.finish(), Ok(End::Closed));
@@ -43,6 +49,14 @@ fn events_move_by_the_rule_table() {
 fn the_selector_of_the_pack_can_be_part_of_the_article() {
     let found = read(1000, Rules { sku: SkuFrom::GtinModifier, ..rules() });
     assert!(words(&found).contains("012345000037/2 -12"));
+}
+
+#[test]
+fn a_void_with_lines_that_stand_is_set_aside() {
+    let journal = String::from_utf8_lossy(JOURNAL).replace("RefundEvent", "VoidEvent");
+    let found = read_from(journal.as_bytes(), 4096, gtin());
+    let aside = found.doubts.iter().filter(|doubt| doubt.reason.contains("is a void whose line 1 is not cancelled"));
+    assert_eq!(aside.count(), 2);
 }
 
 #[test]

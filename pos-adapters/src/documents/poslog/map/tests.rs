@@ -1,3 +1,5 @@
+//! The rule table and the control sums on a made-up day, and on a real one where it is at hand.
+
 use proptest::prelude::*;
 
 use crate::documents::feed::Feed;

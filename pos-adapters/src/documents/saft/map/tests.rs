@@ -1,3 +1,5 @@
+//! The rule table on a made-up export, in two encodings.
+
 use crate::documents::feed::Feed;
 use crate::documents::saft::parse::Saft;
 use crate::documents::ticket::{Found, words};

@@ -1,3 +1,5 @@
+//! The rule table on a made-up set.
+
 use crate::documents::feed::Feed;
 use crate::documents::ticket::{Found, Rules, SkuFrom, words};
 use crate::documents::trial::rules;
@@ -29,6 +31,19 @@ fn transactions_move_by_the_sign_of_their_amounts() {
 ! the transaction is of the unknown type `mystery` and has lines
 - journal 1";
     assert_eq!(words(&found), expected);
+}
+
+#[test]
+fn a_void_that_pays_goods_back_is_set_aside() {
+    let found = read(&SET.replace("refund sale", "void"), 4096, rules());
+    assert!(words(&found).contains("! the transaction is a void that pays goods back"));
+}
+
+#[test]
+fn the_size_of_the_pieces_does_not_matter() {
+    for piece in [1, 2, 5, 63] {
+        assert_eq!(read(SET, piece, rules()), read(SET, usize::MAX, rules()), "{piece}");
+    }
 }
 
 #[test]
