@@ -144,12 +144,19 @@ async fn a_day_of_mishaps(shop: Shop, mut ledger: Agent) {
     let mut running = vec![start(0), start(1), start(2)];
     let selling: Vec<_> =
         shop.collectors.iter().map(|collector| collector.registers.open(Duration::from_millis(15))).collect();
+    let sends = |at: usize| {
+        let collector = &shop.collectors[at];
+        until("it sends", LONG, || {
+            Ok(collector.setup.audit().is_ok_and(|audit| audit.lanes.iter().any(|lane| lane.delivered > 0)))
+        })
+    };
     let sold = || selling.iter().map(system_tests::world::Selling::tickets).sum::<u64>();
     let reach = |tickets: u64| {
         let wanted = sold() + tickets;
         until("sales go on", LONG, move || Ok(sold() >= wanted))
     };
     reach(60).await.unwrap();
+    sends(2).await.unwrap();
     running.pop().unwrap().terminate().await.unwrap();
 
     reach(40).await.unwrap();
@@ -157,9 +164,11 @@ async fn a_day_of_mishaps(shop: Shop, mut ledger: Agent) {
     running.insert(0, start(0));
 
     reach(40).await.unwrap();
+    sends(1).await.unwrap();
     running.pop().unwrap().terminate().await.unwrap();
     std::fs::remove_dir_all(shop.collectors[1].setup.state()).unwrap();
     running.push(start(1));
+    sends(1).await.unwrap();
 
     reach(20).await.unwrap();
     ledger.kill().unwrap();
@@ -170,6 +179,8 @@ async fn a_day_of_mishaps(shop: Shop, mut ledger: Agent) {
     running.remove(0).kill().unwrap();
     running.insert(0, start(0));
     running.push(start(2));
+    sends(0).await.unwrap();
+    sends(2).await.unwrap();
     reach(40).await.unwrap();
     for registers in selling {
         registers.close().unwrap();
@@ -214,11 +225,9 @@ async fn every_collector_set_up_anew_at_once_moves_no_stock() {
     let known = shop.ledger.audit().unwrap().transactions;
     let agents: Vec<_> = shop.collectors.iter().map(|collector| collector.setup.start().unwrap()).collect();
     until("all files are read again and sent", LONG, || {
-        let audits = shop.collectors.iter().map(|collector| collector.setup.audit());
-        Ok(audits
-            .collect::<anyhow::Result<Vec<_>>>()?
-            .iter()
-            .all(|audit| audit.transactions == 50 && audit.is_settled()))
+        // While a database is just being made it cannot be asked.
+        let mut audits = shop.collectors.iter().map(|collector| collector.setup.audit());
+        Ok(audits.all(|audit| audit.is_ok_and(|audit| audit.transactions == 50 && audit.is_settled())))
     })
     .await
     .unwrap();
