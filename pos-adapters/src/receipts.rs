@@ -35,6 +35,7 @@ mod pattern;
 pub mod reading;
 mod scrub;
 pub mod template;
+pub(crate) mod ticket_trial;
 pub mod tickets;
 
 pub use judge::{Judgement, judge};

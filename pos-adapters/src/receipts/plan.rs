@@ -247,12 +247,12 @@ fn address(key: &str, address: Option<&str>, faults: &mut Vec<SettingFault>) -> 
 fn limits(settings: &ReceiptSettings, faults: &mut Vec<SettingFault>) -> Limits {
     let capture = &settings.capture;
     let (keep, total) = (capture.keep_days.unwrap_or(31), capture.total_mb.unwrap_or(256));
-    let reserve = capture.reserve_mb.unwrap_or((total / 2).min(8));
+    let reserve = capture.reserve_mb.unwrap_or(8);
     if !(1..=3650).contains(&keep) {
         faults.push(fault("capture.keep_days", "must be from 1 to 3650".to_owned()));
     }
-    if !(4..=65_536).contains(&total) {
-        faults.push(fault("capture.total_mb", "must be from 4 to 65536".to_owned()));
+    if !(16..=65_536).contains(&total) {
+        faults.push(fault("capture.total_mb", "must be from 16 to 65536".to_owned()));
     }
     if reserve > (total / 2).min(64) {
         faults.push(fault("capture.reserve_mb", "must be at most half of `total_mb`, and 64".to_owned()));

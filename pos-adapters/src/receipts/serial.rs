@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::line::{Health, Stop, Tap};
 use super::port::{Heard, Opener, Port, Signals};
@@ -30,6 +30,8 @@ const PENDING_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes in the driver of a printer that may hold at any time: what is in the driver cannot be held back any more.
 /// Printers say "hold" while they still have room for more than this.
 const FLOW_WINDOW: usize = 32;
+/// How often the wires are looked at while bytes flow: each look is a request to a USB adapter.
+const WIRES_AGAIN: Duration = Duration::from_millis(5);
 /// Delays before a port is opened again.
 const REOPEN_FIRST: Duration = Duration::from_millis(100);
 const REOPEN_MAX: Duration = Duration::from_secs(2);
@@ -152,10 +154,8 @@ struct Pair {
 fn pass_both(pos: Box<dyn Port>, printer: Box<dyn Port>, flow: Flow, shared: &Shared) -> io::Result<()> {
     let pair = Pair::default();
     let (to_printer, to_pos) = (printer.split()?, pos.split()?);
-    let mut towards_printer =
-        Direction { from: pos, to: to_printer, side: Side::Pos, flow, pending: VecDeque::new(), seen: None };
-    let mut towards_pos =
-        Direction { from: printer, to: to_pos, side: Side::Printer, flow, pending: VecDeque::new(), seen: None };
+    let mut towards_printer = Direction::new(pos, to_printer, Side::Pos, flow);
+    let mut towards_pos = Direction::new(printer, to_pos, Side::Printer, flow);
     std::thread::scope(|scope| {
         let answers = std::thread::Builder::new()
             .name("printer-answers".to_owned())
@@ -182,11 +182,19 @@ struct Direction {
     flow: Flow,
     /// Read and not yet written.
     pending: VecDeque<u8>,
-    /// The wires as passed on last.
+    /// The wires as passed on last, and when they were looked at.
     seen: Option<Signals>,
+    looked_at: Option<Instant>,
+    /// The wire by which the printer holds was high once.
+    is_wired: bool,
 }
 
 impl Direction {
+    fn new(from: Box<dyn Port>, to: Box<dyn Port>, side: Side, flow: Flow) -> Self {
+        let pending = VecDeque::new();
+        Self { from, to, side, flow, pending, seen: None, looked_at: None, is_wired: false }
+    }
+
     fn run(&mut self, pair: &Pair, shared: &Shared) -> io::Result<()> {
         let result = self.relay(pair, shared);
         pair.broken.store(true, Ordering::Release);
@@ -267,21 +275,35 @@ impl Direction {
         }
     }
 
-    /// What one end raises, the other sees.
+    /// What one end raises, the other sees. Where an end has no wires, the other is told that it is ready.
     fn relay_wires(&mut self, pair: &Pair) -> io::Result<()> {
-        let Some(signals) = self.from.signals()? else { return Ok(()) };
-        if self.side == Side::Printer {
-            match self.flow {
-                Flow::RtsCts => pair.printer_holds.store(!signals.clear, Ordering::Release),
-                Flow::DtrDsr => pair.printer_holds.store(!signals.ready, Ordering::Release),
-                Flow::None | Flow::XonXoff => {}
-            }
+        if self.looked_at.is_some_and(|at| at.elapsed() < WIRES_AGAIN) {
+            return Ok(());
         }
+        self.looked_at = Some(Instant::now());
+        let signals = match self.from.signals()? {
+            Some(signals) => {
+                self.watch_wires(signals, pair);
+                signals
+            }
+            None => Signals { clear: true, ready: true },
+        };
         if self.seen != Some(signals) {
             self.to.raise(signals)?;
             self.seen = Some(signals);
         }
         Ok(())
+    }
+
+    /// A wire that was never high is not connected, and holds nobody.
+    fn watch_wires(&mut self, signals: Signals, pair: &Pair) {
+        let wire = match (self.side, self.flow) {
+            (Side::Printer, Flow::RtsCts) => signals.clear,
+            (Side::Printer, Flow::DtrDsr) => signals.ready,
+            (Side::Printer, Flow::None | Flow::XonXoff) | (Side::Pos, _) => return,
+        };
+        self.is_wired |= wire;
+        pair.printer_holds.store(self.is_wired && !wire, Ordering::Release);
     }
 }
 

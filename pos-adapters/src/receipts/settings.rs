@@ -105,12 +105,12 @@ pub struct CaptureSettings {
     /// Days that bytes are kept after they were read, as far as `total_mb` allows; from 1 to 3650. Default: 31.
     #[serde(default)]
     pub keep_days: Option<u32>,
-    /// Most space for the captured bytes of this line, in MB; from 4 to 65536. Bytes that were not read yet are never
+    /// Most space for the captured bytes of this line, in MB; from 16 to 65536. Bytes that were not read yet are never
     /// given up for newer ones. Default: 256.
     #[serde(default)]
     pub total_mb: Option<u32>,
     /// The part of it that is taken on the disk beforehand, for the day on which the disk is full, in MB; at most half of
-    /// `total_mb` and 64. Default: 8, or half of `total_mb`.
+    /// `total_mb` and 64. Default: 8.
     #[serde(default)]
     pub reserve_mb: Option<u32>,
 }

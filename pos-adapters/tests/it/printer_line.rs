@@ -159,6 +159,56 @@ fn a_ticket_through_the_pass_through_is_printed_and_read() {
     assert!(bench.tickets().ends_with(": Coffee -1"), "{}", bench.tickets());
 }
 
+#[test]
+fn a_network_printers_tickets_are_printed_and_read() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let printer = listener.local_addr().unwrap();
+    let ours = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let printing = std::thread::spawn(move || {
+        let mut jobs = Vec::new();
+        while jobs.len() < 2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut job, mut buffer) = (Vec::new(), [0; 512]);
+            while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                job.extend_from_slice(&buffer[..read]);
+                if job.ends_with(b"\x10\x04\x01") {
+                    stream.write_all(&[0x16]).unwrap();
+                }
+            }
+            // The first look of the agent brings no job.
+            if !job.is_empty() {
+                jobs.push(job);
+            }
+        }
+        jobs
+    });
+    let settings = format!(
+        r#"{{"name": "till", "kind": "tcp-printer", "listen": "{ours}", "printer": "{printer}", {PRINTER}}}"#
+    );
+    let mut bench = Bench::start(&settings);
+    let tickets = [printer_ticket("000021", "Coffee", "2.40"), printer_ticket("000022", "Tea", "1.80")];
+    for ticket in &tickets {
+        let mut pos = None;
+        wait_for("the proxy listens", || {
+            pos = std::net::TcpStream::connect(ours).ok();
+            pos.is_some()
+        });
+        let mut pos = pos.unwrap();
+        pos.write_all(b"\x10\x04\x01").unwrap();
+        let mut status = [0; 1];
+        pos.read_exact(&mut status).unwrap();
+        assert_eq!(status, [0x16], "the status is the printer's own");
+        pos.write_all(ticket).unwrap();
+    }
+    bench.wait_for_tickets(2);
+    let jobs = printing.join().unwrap();
+    for (job, ticket) in jobs.iter().zip(&tickets) {
+        assert!(job.ends_with(ticket), "the printer gets what the till sent");
+    }
+    assert_eq!(bench.quarantined, []);
+}
+
 /// How much later bytes arrive because we are in the line; the figures are in the printed output.
 #[test]
 fn the_relay_adds_little_to_the_way_of_a_byte() {

@@ -52,6 +52,13 @@ fn a_printer_that_lowers_its_wire_holds_the_till_through_us() {
 }
 
 #[test]
+fn a_wire_that_is_not_connected_holds_nothing() {
+    let mut bench = Bench::start(Flow::DtrDsr);
+    bench.pos.say(b"three wires only").unwrap();
+    assert_eq!(hear(&mut bench.printer, 16), b"three wires only");
+}
+
+#[test]
 fn bytes_towards_the_printer_that_look_like_xoff_are_data() {
     let mut bench = Bench::start(Flow::XonXoff);
     bench.pos.say(&[XOFF, b'a', XON, XOFF, b'b']).unwrap();

@@ -130,6 +130,19 @@ fn parsed_bytes_older_than_they_must_be_kept_are_deleted() {
 }
 
 #[test]
+fn a_quiet_line_keeps_nothing_for_much_longer_than_it_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { total_bytes: 16 * SEGMENT_BYTES_MIN, reserve_bytes: SEGMENT_BYTES_MIN, ..SMALL };
+    let mut writer = Writer::open(folder.path(), limits, Timestamp(5)).unwrap();
+    for day in 0..80 {
+        writer.append(&[arrival(day * DAY, data(b"one ticket a day"))], Timestamp(day * DAY)).unwrap();
+        writer.parsed_to(writer.end());
+    }
+    let oldest = read_all(folder.path(), None).0.first().map(|arrival| arrival.at.0 / DAY);
+    assert!(oldest.is_some_and(|day| (30..50).contains(&(79 - day))), "{oldest:?}");
+}
+
+#[test]
 fn a_segment_that_was_only_taken_is_no_segment_and_a_damaged_one_is_kept_aside() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::open(folder.path(), SMALL, Timestamp(5)).unwrap();
