@@ -3,6 +3,8 @@
 //! A parser reads `data` cut into pieces of `piece` bytes and tells what it found. Owns no rules: each function calls
 //! its family's parser the way that family's reader does.
 
+pub mod made_up;
+
 /// What a parser found in its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -20,6 +22,11 @@ pub type Trial = fn(data: &[u8], piece: usize) -> Tally;
 /// All parsers by name. Each family adds its own below its own comment.
 pub const TRIALS: &[(&str, Trial)] = &[
     // receipts: tokenizers
+    ("receipts-escpos", crate::receipts::text_trial::escpos),
+    ("receipts-star", crate::receipts::text_trial::star),
+    ("receipts-journal", crate::receipts::text_trial::journal),
+    ("receipts-plain", crate::receipts::text_trial::plain),
+    ("receipts-judge", crate::receipts::text_trial::judged),
     // receipts: templates
     ("receipts-tickets", crate::receipts::ticket_trial::tickets),
     ("receipts-template-file", crate::receipts::ticket_trial::template_file),
@@ -30,6 +37,9 @@ pub const TRIALS: &[(&str, Trial)] = &[
     // database
     // pushed
     // file
+    ("file-csv", crate::file::trial::csv),
+    ("file-json-lines", crate::file::trial::json_lines),
+    ("file-json-tickets", crate::file::trial::json_tickets),
 ];
 
 /// What a line's own files and its driver may hold: `data` as one segment of a capture, and as bytes with the driver's
