@@ -28,10 +28,10 @@ pub const TRIALS: &[(&str, Trial)] = &[
     ("receipts-plain", crate::receipts::text_trial::plain),
     ("receipts-judge", crate::receipts::text_trial::judged),
     // receipts: templates
-    ("receipts-tickets", crate::receipts::ticket_trial::tickets),
-    ("receipts-template-file", crate::receipts::ticket_trial::template_file),
+    ("tickets", crate::receipts::ticket_trial::tickets),
+    ("ticket-template", crate::receipts::ticket_trial::template_file),
     // receipts: captures
-    ("receipts-capture", captured_line),
+    ("captured-line", captured_line),
     // documents
     // tables
     // database
