@@ -40,6 +40,9 @@ pub struct Quarantined {
 /// Longest raw text that a quarantined record keeps.
 pub const QUARANTINE_BYTES_MAX: usize = 16 * 1024;
 
+/// Cursors whose item begins with this survive a re-read of their source.
+pub const KEPT_ITEM: &str = "kept:";
+
 /// Where a source stands with one of its items (one file): opaque to everybody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CursorUpdate {

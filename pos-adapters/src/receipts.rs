@@ -5,6 +5,7 @@
 //!       -> template (patterns) -> tickets (provisional lines, control sums, names) -> transactions
 //! ```
 
+pub(crate) mod capture_trial;
 pub mod captured;
 mod codepage;
 mod codes;
@@ -27,7 +28,6 @@ pub mod settings;
 pub mod store;
 pub mod tcp;
 pub(crate) mod text_trial;
-pub(crate) mod ticket_trial;
 mod tokens;
 // What printed tickets mean.
 mod figures;
@@ -37,6 +37,7 @@ mod pattern;
 pub mod reading;
 mod scrub;
 pub mod template;
+pub(crate) mod ticket_trial;
 pub mod tickets;
 
 pub use judge::{Judgement, judge};

@@ -28,10 +28,10 @@ pub const TRIALS: &[(&str, Trial)] = &[
     ("receipts-plain", crate::receipts::text_trial::plain),
     ("receipts-judge", crate::receipts::text_trial::judged),
     // receipts: templates
-    ("receipt-tickets", crate::receipts::ticket_trial::receipt_tickets),
-    ("receipt-template-file", crate::receipts::ticket_trial::receipt_template_file),
+    ("tickets", crate::receipts::ticket_trial::tickets),
+    ("ticket-template", crate::receipts::ticket_trial::template_file),
     // receipts: captures
-    ("receipts-capture", crate::receipts::ticket_trial::captured_line),
+    ("captured-line", crate::receipts::capture_trial::captured_line),
     // documents
     ("poslog", crate::documents::trial::poslog),
     ("naxml", crate::documents::trial::naxml),

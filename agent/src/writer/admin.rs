@@ -117,7 +117,12 @@ impl Writer {
         let Some(source) = self.sources.iter().find(|source| source.name == name) else {
             return Ok(Err(format!("there is no source `{name}`")));
         };
-        self.conn.execute("DELETE FROM cursor WHERE source = ?1", [source.id]).map_err(step("reread a source"))?;
+        self.conn
+            .execute(
+                "DELETE FROM cursor WHERE source = ?1 AND substr(item, 1, length(?2)) <> ?2",
+                params![source.id, pos_adapters::KEPT_ITEM],
+            )
+            .map_err(step("reread a source"))?;
         let opened = self
             .conn
             .execute(

@@ -25,6 +25,8 @@ const ASKS_PER_LOOK: usize = 8;
 const ORIGIN: &str = "database";
 /// Cursor of the position.
 const POSITION: &str = "position";
+/// Cursor of the day from which sales are taken. It survives a re-read: what was set aside since then is found again.
+const SINCE: &str = "kept:since";
 /// Cursors of tickets that were set aside begin with this.
 const ASIDE: &str = "aside ";
 
@@ -59,11 +61,11 @@ impl DatabaseSource {
         let Some(engine) = &mut self.engine else { return Ok(Poll::Quiet { again_in: self.plan.poll }) };
         if self.under_way.is_none() {
             let (under_way, is_first) = start(&self.plan, engine.as_mut(), &self.cursors, now)?;
-            let cursor = is_first.then(|| position(&under_way.poller));
+            let cursors = is_first.then(|| vec![position(&under_way.poller), since(&under_way.poller)]);
             self.under_way = Some(under_way);
-            if let Some(cursor) = cursor {
+            if let Some(cursors) = cursors {
                 // From now on it is known what is history.
-                return Ok(Poll::Chunk(Chunk { cursors: vec![cursor], ..Chunk::default() }));
+                return Ok(Poll::Chunk(Chunk { cursors, ..Chunk::default() }));
             }
         }
         let Some(UnderWay { poller, mapper }) = &mut self.under_way else {
@@ -169,7 +171,9 @@ fn start(
         }
     }
     let is_first = stored.is_none();
-    let position = stored.unwrap_or_else(|| Position::new(plan.since.unwrap_or_else(|| today(plan, now))));
+    let kept = cursors.iter().find(|(item, _)| item == SINCE).and_then(|(_, state)| state.parse().ok()).map(Timestamp);
+    let since = plan.since.or(kept).unwrap_or_else(|| today(plan, now));
+    let position = stored.unwrap_or_else(|| Position::new(since));
     let poller = Poller::new(plan, &columns, ORIGIN, position, aside, now);
     let mapper = Mapper::new(plan.words.clone(), plan.zone.clone(), poller.segment().clone());
     Ok((UnderWay { poller, mapper }, is_first))
@@ -209,6 +213,10 @@ fn chunk(found: Found, poller: &Poller) -> Chunk {
 
 fn position(poller: &Poller) -> CursorUpdate {
     CursorUpdate { item: POSITION.to_owned(), state: Some(poller.position().write()) }
+}
+
+fn since(poller: &Poller) -> CursorUpdate {
+    CursorUpdate { item: SINCE.to_owned(), state: Some(poller.position().since.0.to_string()) }
 }
 
 pub(super) fn unreachable(plan: &Plan, cause: Cause) -> SourceError {

@@ -1,4 +1,4 @@
-//! Templates, tickets and captures for [`crate::trial`].
+//! Templates and tickets under trial: see [`crate::trial`].
 
 use jiff::tz::TimeZone;
 use sync_core::model::Timestamp;
@@ -12,7 +12,7 @@ use super::{Dialect, Parser};
 use crate::trial::Tally;
 
 /// Lines of text, as a journal and as tickets of two rows a line.
-pub(crate) fn receipt_tickets(data: &[u8], piece: usize) -> Tally {
+pub(crate) fn tickets(data: &[u8], piece: usize) -> Tally {
     let mut tally = Tally::default();
     for name in ["verifone-journal", "name-then-quantity"] {
         let Some((_, template)) = built_in(name) else { continue };
@@ -48,7 +48,7 @@ pub(crate) fn receipt_tickets(data: &[u8], piece: usize) -> Tally {
 }
 
 /// The text as a template file and as a table of names; a template without fault reads the text.
-pub(crate) fn receipt_template_file(data: &[u8], _piece: usize) -> Tally {
+pub(crate) fn template_file(data: &[u8], _piece: usize) -> Tally {
     let text = String::from_utf8_lossy(data);
     let table = NameTable::from_csv(&text);
     let mut tally = Tally { quarantined: u64::try_from(table.faults.len()).unwrap_or(u64::MAX), ..Tally::default() };
@@ -64,17 +64,4 @@ pub(crate) fn receipt_template_file(data: &[u8], _piece: usize) -> Tally {
         }
     }
     tally
-}
-
-/// What a line's own files and its driver may hold: `data` as one segment of a capture, and as bytes with the driver's
-/// marks. Tells events as transactions, and damaged bytes as lines.
-pub(crate) fn captured_line(data: &[u8], piece: usize) -> Tally {
-    let events = super::store::events_of(data);
-    let (mut unmark, mut bytes, mut damaged) = (super::port::Unmark::default(), Vec::new(), 0_u64);
-    for part in data.chunks(piece.max(1)) {
-        bytes.clear();
-        damaged = damaged.saturating_add(u64::from(unmark.take(part, &mut bytes).damaged));
-    }
-    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-    Tally { transactions: count(events.len()), lines: damaged, quarantined: 0 }
 }

@@ -52,6 +52,7 @@ fn of_its_kind(good: &[u8]) -> &'static Ending {
     ENDINGS.iter().find(|ending| ending.name == name).unwrap()
 }
 
+#[expect(clippy::print_stdout, reason = "figures of a run that failed are wanted")]
 fn run(name: &str, trial: Trial, ending: &Ending, good: &[u8], bytes: usize) {
     let input = ending.input(good, bytes);
     // Counts the peak anew from here, where the system can do that.

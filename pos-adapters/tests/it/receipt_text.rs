@@ -39,7 +39,7 @@ fn quantity_and_amount_stay_apart_and_amounts_stand_under_each_other() {
         let row = |word: &str| receipts[0].rows.iter().find(|row| row.text.contains(word)).unwrap().text.clone();
         let (beer, bird) = (row("BEER"), row("CHIDORI"));
         assert!(words(&bird).ends_with(&["CHIDORI", "2", "172.80"].map(str::to_owned)), "{name}: {bird}");
-        let column = |text: &str, word: &str| text[..text.find(word).unwrap()].chars().count();
+        let column = |text: &str, word: &str| text.split(word).next().unwrap().chars().count();
         assert_eq!(column(&beer, "13.00") + 5, column(&bird, "172.80") + 6, "{name}:\n{beer}\n{bird}");
     }
 }
