@@ -141,6 +141,15 @@ pub enum Command {
         after_help = "Examples:\n  tillsync ports                                  which ports there are\n  tillsync ports --listen                         what is heard on each of them within 30 seconds\n  tillsync ports --listen 60 /dev/ttyUSB0         what is heard on one of them within a minute"
     )]
     Ports(PortsArgs),
+    /// Templates for printed tickets: learn one from captures, try one on them. Stores and sends nothing.
+    #[command(
+        after_help = "Examples:\n  tillsync receipts learn captures/ --output till.toml     propose a template from some captured receipts\n  tillsync receipts check --template till.toml other.bin   how a template reads receipts\n  tillsync receipts templates unicenta                     print a built-in template\n  tillsync receipts names names.csv                        printed names that stand for several SKUs"
+    )]
+    Receipts {
+        /// What to do.
+        #[command(subcommand)]
+        action: ReceiptsAction,
+    },
     /// Make a support bundle without secrets.
     #[command(after_help = "Example:\n  tillsync diag --output diag.tar.gz")]
     Diag {
@@ -181,7 +190,12 @@ impl Command {
     pub const fn needs_config(&self) -> bool {
         !matches!(
             self,
-            Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. } | Self::Ports(_)
+            Self::ConfigSchema
+                | Self::Completions { .. }
+                | Self::MaskConfig
+                | Self::Diag { .. }
+                | Self::Ports(_)
+                | Self::Receipts { .. }
         )
     }
 }
@@ -220,6 +234,72 @@ pub struct PortsArgs {
     /// Only these ports: as listed, or any other path or name.
     #[arg(value_name = "PORT")]
     pub ports: Vec<String>,
+}
+
+/// `receipts ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum ReceiptsAction {
+    /// Propose a template from a handful of captured receipts, with its score and what it could not explain.
+    Learn {
+        /// Captures of whole tickets of sales; 5 to 20 tickets are enough.
+        #[command(flatten)]
+        captures: CaptureArgs,
+        /// Name of the template, in a-z, 0-9 and -.
+        #[arg(long, default_value = "learned")]
+        name: String,
+        /// Where to write it.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show how a template reads captured receipts.
+    Check {
+        /// A built-in template, or the path of a TOML file.
+        #[arg(long, value_name = "TEMPLATE")]
+        template: String,
+        /// Show each row with what it means.
+        #[arg(long)]
+        rows: bool,
+        /// What to read.
+        #[command(flatten)]
+        captures: CaptureArgs,
+    },
+    /// List the built-in templates, or print one.
+    Templates {
+        /// Print this one.
+        name: Option<String>,
+    },
+    /// Look for printed names that stand for several SKUs.
+    Names {
+        /// The CSV table: printed name, price, sku.
+        file: PathBuf,
+    },
+}
+
+/// Captured receipts.
+#[derive(Debug, Clone, Args)]
+pub struct CaptureArgs {
+    /// Captured bytes of a line, spool files, or folders of them.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The printer's language; without it, it is judged from the bytes.
+    #[arg(long)]
+    pub dialect: Option<PrintedDialect>,
+    /// Code page that the printer uses until it is told another.
+    #[arg(long, value_name = "PAGE")]
+    pub code_page: Option<String>,
+}
+
+/// The language of a printer's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PrintedDialect {
+    /// ESC/POS.
+    Escpos,
+    /// Star line mode.
+    Star,
+    /// A journal or text-overlay port.
+    Journal,
+    /// Lines of text.
+    Plain,
 }
 
 /// `outbox ...`
@@ -350,6 +430,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         | Command::Quarantine { .. }
         | Command::Mapping { .. }
         | Command::Ports(_)
+        | Command::Receipts { .. }
         | Command::Diag { .. }
         | Command::Backup { .. }
         | Command::Restore { .. } => Ok(None),
@@ -408,6 +489,10 @@ mod tests {
             "mapping list",
             "mapping forget 00123",
             "reconcile --dry-run",
+            "receipts learn a.bin b --output t.toml --name front",
+            "receipts check --template unicenta --rows --dialect star a.bin",
+            "receipts templates",
+            "receipts names n.csv",
             "ports",
             "ports --listen",
             "ports --listen 5 /dev/ttyUSB0 COM3",

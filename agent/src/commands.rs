@@ -16,6 +16,7 @@ mod lists;
 mod online;
 mod ports;
 mod preview;
+mod receipts;
 mod support;
 
 /// Carries a command out and answers the exit code.
@@ -31,6 +32,9 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
     }
     if let Command::Ports(args) = &cli.command {
         return ports::ports(args, out);
+    }
+    if let Command::Receipts { action } = &cli.command {
+        return receipts::receipts(action, out);
     }
     let config = match config::load(&cli.common.config) {
         Ok(config) => config,
@@ -52,6 +56,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Restore { from } => restore(&config, from, out),
         Command::Diag { .. }
         | Command::Ports(_)
+        | Command::Receipts { .. }
         | Command::Reconcile { .. }
         | Command::MaskConfig
         | Command::ConfigSchema

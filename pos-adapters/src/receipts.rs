@@ -5,6 +5,7 @@
 //!       -> template (patterns) -> tickets (provisional lines, control sums, names) -> transactions
 //! ```
 
+pub mod captured;
 mod codepage;
 mod codes;
 mod files;
@@ -12,6 +13,7 @@ mod interpret;
 pub mod journal;
 pub mod judge;
 pub mod line;
+pub(crate) mod line_trial;
 pub mod listen;
 pub mod parse;
 mod plan;
@@ -28,6 +30,7 @@ pub mod tcp;
 mod tokens;
 // What printed tickets mean.
 mod figures;
+pub mod learn;
 pub mod names;
 mod pattern;
 pub mod reading;

@@ -57,6 +57,7 @@ fn the_example_names_every_key() {
         "ReceiptSettings",
         "JournalSettings",
         "CaptureSettings",
+        "TicketSettings",
         "ShopifyTable",
         "HttpTable",
     ] {

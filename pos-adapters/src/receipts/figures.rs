@@ -270,7 +270,9 @@ pub(super) fn take_date(row: &[char], from: usize, order: PrintedDateOrder) -> O
     let date = if walk.peek()?.is_ascii_digit() {
         let (first, long) = walk.small_number(4)?;
         match walk.peek()? {
-            separator @ ('/' | '-' | '.') if walk.row.get(walk.at.saturating_add(1)).is_some_and(char::is_ascii_digit) => {
+            separator @ ('/' | '-' | '.')
+                if walk.row.get(walk.at.saturating_add(1)).is_some_and(char::is_ascii_digit) =>
+            {
                 walk.eat(separator);
                 let (second, _) = walk.small_number(2)?;
                 if !walk.eat(separator) {
@@ -385,7 +387,8 @@ mod tests {
 
     #[test]
     fn amounts_are_read_as_the_till_prints_them() {
-        let us = NumberFormat { currency: vec!["$".to_owned()], group: Some(",".to_owned()), ..NumberFormat::default() };
+        let us =
+            NumberFormat { currency: vec!["$".to_owned()], group: Some(",".to_owned()), ..NumberFormat::default() };
         for (text, expected) in [
             ("12.50", "12.5"),
             ("$ 12.50", "12.5"),

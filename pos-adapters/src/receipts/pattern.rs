@@ -23,7 +23,7 @@ const DEPTH_MAX: usize = 8;
 /// Longest row that is looked at, characters; a printer's row has at most some 80.
 pub(super) const ROW_CHARS_MAX: usize = 256;
 /// Steps after which a pattern does not fit: keeps a hostile row from costing more than a moment.
-const STEPS_MAX: u32 = 20_000;
+const STEPS_MAX: u32 = 4_000;
 
 /// What a part of a row means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,7 +139,7 @@ impl Pattern {
     }
 
     /// The same pattern for the start of a row, whatever follows.
-    pub(super) fn as_prefix(mut self) -> Self {
+    pub(super) fn into_prefix(mut self) -> Self {
         self.open_end = true;
         self
     }
@@ -170,8 +170,15 @@ impl Pattern {
         let start = if self.columns { 0 } else { row.iter().take_while(|c| blank(c)).count() };
         let end = row.len().saturating_sub(row.iter().rev().take_while(|c| blank(c)).count());
         let row = row.get(..end)?;
-        let mut reading =
-            Reading { row, writing, columns: self.columns, open_end: self.open_end, steps: 0, found: Vec::new(), end: 0 };
+        let mut reading = Reading {
+            row,
+            writing,
+            columns: self.columns,
+            open_end: self.open_end,
+            steps: 0,
+            found: Vec::new(),
+            end: 0,
+        };
         if !reading.rest(Rest { nodes: &self.nodes, then: None }, start) {
             return None;
         }
@@ -202,7 +209,9 @@ impl Source<'_> {
         while let Some(c) = self.peek() {
             match c {
                 ']' | ')' | '|' if depth > 0 => break,
-                ']' | ')' | '}' => return Err(format!("has a `{c}` without its opening; write `\\{c}` for the character")),
+                ']' | ')' | '}' => {
+                    return Err(format!("has a `{c}` without its opening; write `\\{c}` for the character"));
+                }
                 '{' => nodes.push(self.field()?),
                 '[' => {
                     self.at = self.at.saturating_add(1);
@@ -317,9 +326,7 @@ impl Reading<'_> {
         match node {
             Node::Literal(wanted) => self.is_same(at, *wanted) && self.rest(next, at.saturating_add(1)),
             Node::Blank => self.blank(next, at),
-            Node::Optional(inner) => {
-                self.attempt(Rest { nodes: inner, then: Some(&next) }, at) || self.rest(next, at)
-            }
+            Node::Optional(inner) => self.attempt(Rest { nodes: inner, then: Some(&next) }, at) || self.rest(next, at),
             Node::Either(branches) => {
                 branches.iter().any(|branch| self.attempt(Rest { nodes: branch, then: Some(&next) }, at))
             }
@@ -437,8 +444,10 @@ impl Reading<'_> {
             }
             Field::Register => down(run(&|c| c.is_alphanumeric() || c == '-')),
             Field::Unit => down(run(&|c| c.is_alphabetic()).min(4)),
-            Field::Flag => down(run(&|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '*' | '#' | '+')).min(3)),
-            Field::Fill => down(run(&|c| matches!(c, '.' | '-' | '_' | '=' | '*' | '·' | '…'))),
+            Field::Flag => {
+                down(run(&|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '*' | '#' | '+')).min(3))
+            }
+            Field::Fill => down(run(&is_fill)),
             Field::Quantity => number(NumberKind::Quantity),
             Field::Weight => number(NumberKind::Weight),
             Field::Price => number(NumberKind::Price),
@@ -451,6 +460,15 @@ impl Reading<'_> {
             Field::Time => take_time(self.row, at).map(|(length, _)| vec![length]).unwrap_or_default(),
         }
     }
+}
+
+/// Dots, dashes, stars and the lines of boxes.
+fn is_fill(c: char) -> bool {
+    matches!(
+        c,
+        '.' | '-' | '_' | '=' | '*' | '#' | '~' | '+' | '|' | '·' | '…' | '\u{2013}' | '\u{2014}' | '\u{2500}'
+            ..='\u{259f}'
+    )
 }
 
 fn store(into: &mut Captures, field: Field, row: &[char], from: usize, to: usize, writing: Writing<'_>) {
@@ -482,11 +500,15 @@ mod tests {
     #[test]
     fn a_row_is_taken_apart_by_what_stands_in_it() {
         let found = read("{name} {qty} {amount}", "BUD ICE 25 FL OZ   1     1.85").unwrap();
-        assert_eq!((found.name.as_deref(), text(found.quantity), text(found.amount)),
-            (Some("BUD ICE 25 FL OZ"), "1".to_owned(), "1.85".to_owned()));
+        assert_eq!(
+            (found.name.as_deref(), text(found.quantity), text(found.amount)),
+            (Some("BUD ICE 25 FL OZ"), "1".to_owned(), "1.85".to_owned())
+        );
         let found = read("[{qty} (x|@) {price} ]{name} {amount}[ {flag}]", "2 x 1.29 Brot 2.58 A").unwrap();
-        assert_eq!((found.name.as_deref(), text(found.price), found.flag.as_deref()),
-            (Some("Brot"), "1.29".to_owned(), Some("A")));
+        assert_eq!(
+            (found.name.as_deref(), text(found.price), found.flag.as_deref()),
+            (Some("Brot"), "1.29".to_owned(), Some("A"))
+        );
         let found = read("{weight} {unit} @ {price}/{_} {amount}", "0.42 kg @ 2.99/kg 1.26").unwrap();
         assert_eq!((text(found.quantity), found.unit.as_deref()), ("0.42".to_owned(), Some("kg")));
         let found = read("ST#{register} DR#{_} TRAN#{number}", "ST#1       DR#1 TRAN#1028363").unwrap();
@@ -503,8 +525,10 @@ mod tests {
         let row: Vec<char> = "   JURASSIC PARK $200,0   2       10.00 ".chars().collect();
         let numbers = NumberFormat::default();
         let (_, found) = pattern.read(&row, Writing { numbers: &numbers, dates: PrintedDateOrder::Mdy }).unwrap();
-        assert_eq!((found.name.as_deref(), text(found.quantity), found.flag),
-            (Some("JURASSIC PARK $200,0"), "2".to_owned(), None));
+        assert_eq!(
+            (found.name.as_deref(), text(found.quantity), found.flag),
+            (Some("JURASSIC PARK $200,0"), "2".to_owned(), None)
+        );
     }
 
     #[test]

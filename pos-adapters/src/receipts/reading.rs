@@ -14,7 +14,7 @@ use crate::file::SettingFault;
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TicketSettings {
-    /// The template: the name of one that is built in (`tillsync receipts check` lists them), or the path of a TOML file.
+    /// The template: the name of one that is built in (`tillsync receipts templates` lists them), or the path of a TOML file.
     pub template: String,
     /// CSV file with the columns `printed name`, `price` (may be empty) and `sku`, for receipts that print names only.
     #[serde(default)]

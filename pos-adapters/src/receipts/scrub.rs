@@ -8,18 +8,89 @@ use super::template::{RowKind, kind_name};
 use crate::file::scrub as records;
 
 /// Words by which a row is known to be about a person or a card, whatever else it looks like.
-const PRIVATE_WORDS: [&str; 34] = [
-    "customer", "client", "kunde", "cliente", "member", "loyalty", "points", "address", "street", "phone", "tel", "mobile",
-    "e-mail", "email", "debt", "balance due", "credit limit", "card", "karte", "carte", "visa", "mastercard", "amex",
-    "maestro", "auth", "aid", "pan", "iban", "signature", "cashier", "operator", "clerk", "served by", "birth",
+const PRIVATE_WORDS: [&str; 38] = [
+    "customer",
+    "client",
+    "kunde",
+    "cliente",
+    "member",
+    "loyalty",
+    "points",
+    "address",
+    "street",
+    "phone",
+    "tel",
+    "mobile",
+    "e-mail",
+    "email",
+    "debt",
+    "balance due",
+    "credit limit",
+    "card",
+    "karte",
+    "carte",
+    "visa",
+    "mastercard",
+    "amex",
+    "maestro",
+    "auth",
+    "aid",
+    "pan",
+    "iban",
+    "signature",
+    "cashier",
+    "operator",
+    "clerk",
+    "served by",
+    "birth",
+    "bediente",
+    "bedient",
+    "kassierer",
+    "caissier",
 ];
 
 /// Words of receipts that are kept as they are in a row that is not understood, so that a person sees what it is.
 const PLAIN_WORDS: [&str; 40] = [
-    "total", "subtotal", "sub-total", "summe", "gesamt", "tax", "vat", "mwst", "tva", "iva", "cash", "bar", "change", "due",
-    "paid", "tender", "void", "storno", "annul", "refund", "return", "discount", "rabatt", "deposit", "pfand", "receipt",
-    "ticket", "invoice", "register", "till", "training", "reprint", "copy", "duplicate", "suspended", "recalled", "report",
-    "no", "items", "date",
+    "total",
+    "subtotal",
+    "sub-total",
+    "summe",
+    "gesamt",
+    "tax",
+    "vat",
+    "mwst",
+    "tva",
+    "iva",
+    "cash",
+    "bar",
+    "change",
+    "due",
+    "paid",
+    "tender",
+    "void",
+    "storno",
+    "annul",
+    "refund",
+    "return",
+    "discount",
+    "rabatt",
+    "deposit",
+    "pfand",
+    "receipt",
+    "ticket",
+    "invoice",
+    "register",
+    "till",
+    "training",
+    "reprint",
+    "copy",
+    "duplicate",
+    "suspended",
+    "recalled",
+    "report",
+    "no",
+    "items",
+    "date",
 ];
 
 /// A row as it may be kept; `kind` is what the template makes of it.
@@ -32,7 +103,8 @@ pub(super) fn row(text: &str, kind: Option<RowKind>) -> String {
     }
 }
 
-fn is_private(text: &str) -> bool {
+/// Whether a text has a word about people or cards in it.
+pub(super) fn is_private(text: &str) -> bool {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric() && c != '-').collect();
     lower.contains('@') && lower.contains('.') && !lower.contains(" @ ")

@@ -380,7 +380,7 @@ impl Template {
             fault("numbers.decimals".to_owned(), "is above 4".to_owned());
         }
         let prefix = self.ticket.prefix.as_deref().and_then(|prefix| match Pattern::parse(prefix, true) {
-            Ok(pattern) => Some(pattern.as_prefix()),
+            Ok(pattern) => Some(pattern.into_prefix()),
             Err(error) => {
                 fault("ticket.prefix".to_owned(), error.to_string());
                 None
@@ -418,7 +418,11 @@ impl Template {
         if self.ticket.ends == TicketEnd::Marker && !has(&[RowKind::End]) {
             fault("row".to_owned(), "`ticket.ends = \"marker\"` needs a row of the kind `end`".to_owned());
         }
-        if faults.is_empty() { Ok(Arc::new(Compiled { template: self.clone(), prefix, rows, codes })) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Arc::new(Compiled { template: self.clone(), prefix, rows, codes }))
+        } else {
+            Err(faults)
+        }
     }
 }
 
@@ -428,8 +432,8 @@ fn lacks(rule: &RowRule, pattern: &Pattern) -> Option<String> {
     if needed.is_some_and(|field| !has_field(&fields, field)) {
         return Some(format!("lacks the field that a `{}` row is about", kind_name(rule.is)));
     }
-    let priced = fields.contains(&Field::Amount)
-        || (fields.contains(&Field::Price) && has_field(&fields, Field::Quantity));
+    let priced =
+        fields.contains(&Field::Amount) || (fields.contains(&Field::Price) && has_field(&fields, Field::Quantity));
     (rule.is == RowKind::Item && !priced).then(|| "needs `{amount}`, or `{qty}` and `{price}`".to_owned())
 }
 
@@ -469,7 +473,11 @@ impl Compiled {
             let meaning = Meaning {
                 kind: rule.is,
                 sign: rule.sign.unwrap_or(rule.is.default_sign()),
-                applies: rule.applies.unwrap_or(if rule.is == RowKind::Quantity { Applies::Previous } else { Applies::Next }),
+                applies: rule.applies.unwrap_or(if rule.is == RowKind::Quantity {
+                    Applies::Previous
+                } else {
+                    Applies::Next
+                }),
                 no_stock: rule.no_stock.clone(),
                 captures,
             };
@@ -532,9 +540,12 @@ pub(super) fn find(wanted: &str, read: &dyn Fn(&Path) -> Result<String, String>)
     if let Some((_, template)) = built_in(wanted) {
         return Ok(template);
     }
+    let known = || built_in_names().collect::<Vec<_>>().join(", ");
+    if wanted.is_empty() {
+        return Err(format!("is missing: one of {}, or a file that `tillsync receipts learn` wrote", known()));
+    }
     if !wanted.contains(['.', '/', '\\']) {
-        let known: Vec<&str> = built_in_names().collect();
-        return Err(format!("`{wanted}` is neither a file nor one of {}", known.join(", ")));
+        return Err(format!("`{wanted}` is neither a file nor one of {}", known()));
     }
     let text = read(Path::new(wanted)).map_err(|error| format!("`{wanted}`: {error}"))?;
     Template::from_toml(&text).map_err(|error| format!("`{wanted}`: {error}"))

@@ -24,6 +24,7 @@ use crate::file::SettingFault;
 use crate::{QUARANTINE_BYTES_MAX, Quarantined};
 
 mod draft;
+pub(super) mod dry;
 mod ladder;
 mod lines;
 mod numbers;
@@ -329,7 +330,9 @@ impl TicketReader {
             Ending::Cut | Ending::Mark => true,
             Ending::Silence => {
                 let draft = &self.state.draft;
-                draft.lines.is_empty() || draft.total.is_some() || !draft.titles.is_empty()
+                let untitled = no_sale_rule(draft).is_none() && !draft.titles.contains(&RowKind::VoidTicket);
+                let nothing_yet = draft.lines.is_empty() && draft.number.is_none();
+                draft.total.is_some() || !untitled || nothing_yet
             }
         }
     }
@@ -410,17 +413,16 @@ impl TicketReader {
             return self.quarantine(&reason, &draft.text(), place, events);
         }
         if let Some(rule) = no_sale_rule(&draft) {
-            match rule {
-                RowKind::ZReport => self.report(&draft, &register, place, events),
-                // Numbers of training tickets and of copies for others are those of other tickets.
-                RowKind::Training | RowKind::Kitchen | RowKind::Proforma | RowKind::Gift | RowKind::Quote => {
-                    self.ignore(&template::kind_name(rule), events);
-                }
-                other => {
-                    self.numbered(&draft, &register, place, events);
-                    self.ignore(&template::kind_name(other), events);
-                }
+            // Numbers of training tickets and of copies for others are those of other tickets.
+            const FOREIGN: [RowKind; 5] =
+                [RowKind::Training, RowKind::Kitchen, RowKind::Proforma, RowKind::Gift, RowKind::Quote];
+            if rule == RowKind::ZReport {
+                return self.report(&draft, &register, place, events);
             }
+            if !FOREIGN.contains(&rule) {
+                self.numbered(&draft, &register, place, events);
+            }
+            self.ignore(&template::kind_name(rule), events);
             return;
         }
         self.sale(draft, &register, place, events);
@@ -465,7 +467,9 @@ impl TicketReader {
         }
         let proof = match verdict {
             Ok(proof) => proof,
-            Err(failure) if failure.rule == "total" && draft.total.is_none() && self.plan.unchecked == Unchecked::Accept => {
+            Err(failure)
+                if failure.rule == "total" && draft.total.is_none() && self.plan.unchecked == Unchecked::Accept =>
+            {
                 Proof { balance: Balance::Unchecked, held: Vec::new(), recalled: draft.recalled }
             }
             Err(failure) => {

@@ -70,6 +70,9 @@ pub(super) struct Draft {
     /// Rows that no pattern explains.
     #[serde(default)]
     pub(super) unexplained: usize,
+    /// What the last row meant.
+    #[serde(skip)]
+    pub(super) last_kind: Option<RowKind>,
 }
 
 /// What a row left for the next one.
@@ -197,7 +200,8 @@ impl Draft {
             return Step::Goes;
         }
         let meaning = compiled.meaning(row, &|meaning| self.fits(meaning, compiled));
-        self.keep(text, meaning.as_ref().map(|meaning| meaning.kind));
+        self.last_kind = meaning.as_ref().map(|meaning| meaning.kind);
+        self.keep(text, self.last_kind);
         let Some(meaning) = meaning else {
             self.pending.name = None;
             self.unexplained = self.unexplained.saturating_add(1);
@@ -214,7 +218,9 @@ impl Draft {
 
     fn keep(&mut self, text: &str, kind: Option<RowKind>) {
         self.row_count = self.row_count.saturating_add(1);
-        let kept = scrub::row(text, kind);
+        // Above the first line a lone text is as likely a person's name as an article's.
+        let known = kind.filter(|kind| *kind != RowKind::Name || !self.lines.is_empty());
+        let kept = scrub::row(text, known);
         if self.rows.len() < ROWS_MAX && self.kept_bytes.saturating_add(kept.len()) < KEPT_BYTES_MAX {
             self.kept_bytes = self.kept_bytes.saturating_add(kept.len()).saturating_add(1);
             self.rows.push(kept);
@@ -233,8 +239,8 @@ impl Draft {
         let named = meaning.captures.name.is_some() || meaning.captures.sku.is_some();
         let about_last = meaning.kind == RowKind::Quantity && meaning.applies == Applies::Previous;
         let after_item = self.lines.last().is_some_and(|line| line.class == LineClass::Item);
-        let numbers_alone = (meaning.kind == RowKind::Item && !named && self.pending.name.is_none())
-            || (about_last && !after_item);
+        let numbers_alone =
+            (meaning.kind == RowKind::Item && !named && self.pending.name.is_none()) || (about_last && !after_item);
         if numbers_alone { Fit::Never } else { Fit::Yes }
     }
 
@@ -310,7 +316,8 @@ impl Draft {
                     Some(if is_void { Mark::Voids { signs_hold } } else { Mark::Return { signs_hold } });
             }
             Applies::Previous => {
-                let Some(last) = self.lines.iter_mut().rev().find(|line| !line.struck && line.class == LineClass::Item) else {
+                let Some(last) = self.lines.iter_mut().rev().find(|line| !line.struck && line.class == LineClass::Item)
+                else {
                     self.damage.get_or_insert_with(|| "takes a line back before there is one".to_owned());
                     return;
                 };

@@ -111,7 +111,11 @@ fn total(draft: &Draft, compiled: &Compiled, tax_max: Quantity) -> Result<Balanc
     // Struck pairs give nothing; a struck line without its pair was printed with no amount taken back.
     let lines = draft.sum();
     let Some(total) = draft.signed_total() else {
-        return if draft.lines.is_empty() { Ok(Balance::Unchecked) } else { Err(failed("total", "no total is printed".to_owned())) };
+        return if draft.lines.is_empty() {
+            Ok(Balance::Unchecked)
+        } else {
+            Err(failed("total", "no total is printed".to_owned()))
+        };
     };
     let taxes = draft.taxes.unwrap_or(Quantity::ZERO);
     let taxes = if total.is_negative() { taxes.magnitude().negated() } else { taxes };
@@ -124,7 +128,9 @@ fn total(draft: &Draft, compiled: &Compiled, tax_max: Quantity) -> Result<Balanc
         TaxRule::Unprinted if is_taxed(draft, compiled, tax_max, total.saturating_sub(lines)) => Ok(Balance::WithTax),
         TaxRule::Included if !taxes.is_zero() && with_tax == total => Err(failed(
             "total",
-            format!("the lines give {lines}, with the printed tax {with_tax}: the template should say `tax = \"added\"`"),
+            format!(
+                "the lines give {lines}, with the printed tax {with_tax}: the template should say `tax = \"added\"`"
+            ),
         )),
         TaxRule::Added if lines == total => Err(failed(
             "total",
@@ -153,11 +159,17 @@ fn is_taxed(draft: &Draft, compiled: &Compiled, percent: Quantity, excess: Quant
 /// Pieces are counted, weighed lines as one; some tills count lines.
 fn count(draft: &Draft, counted: Quantity) -> Result<(), Failure> {
     let items = || draft.lines.iter().filter(|line| line.class == LineClass::Item && !line.struck);
-    let pieces = |line: &DraftLine| if line.units.micros() % 1_000_000 == 0 { line.units } else { Quantity::from_micros(1_000_000) };
+    let pieces = |line: &DraftLine| {
+        if line.units.micros() % 1_000_000 == 0 { line.units } else { Quantity::from_micros(1_000_000) }
+    };
     let net = items().fold(Quantity::ZERO, |sum, line| sum.saturating_add(pieces(line)));
     let lines = i64::try_from(items().count()).ok().and_then(Quantity::from_units);
     let fits = net.magnitude() == counted || lines == Some(counted);
-    if fits { Ok(()) } else { Err(failed("item-count", format!("the lines hold {net} items, the ticket counts {counted}"))) }
+    if fits {
+        Ok(())
+    } else {
+        Err(failed("item-count", format!("the lines hold {net} items, the ticket counts {counted}")))
+    }
 }
 
 fn tender(draft: &Draft, compiled: &Compiled) -> Result<bool, Failure> {

@@ -84,7 +84,7 @@ fn article(line: &DraftLine, plan: &TicketPlan) -> Named {
     let columns = usize::from(plan.compiled.ticket().name_columns);
     match plan.names.named(&line.name, unit_price(line.price, line.amount, line.units), columns) {
         Named::Unknown if plan.unknown_names == UnknownNames::AsSku => Named::Sku(Sku::new(line.name.as_str())),
-        named => named,
+        named @ (Named::Sku(_) | Named::NoStock(_) | Named::Unknown | Named::Collides(_)) => named,
     }
 }
 

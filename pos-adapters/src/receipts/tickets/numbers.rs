@@ -130,9 +130,7 @@ impl Memory {
     /// Numbers that are missing now, over all registers.
     pub(super) fn missing(&self) -> u64 {
         let gaps = self.registers.values().flat_map(|register| &register.gaps);
-        gaps.fold(0, |sum: u64, (first, last)| {
-            sum.saturating_add(last.saturating_sub(*first).saturating_add(1))
-        })
+        gaps.fold(0, |sum: u64, (first, last)| sum.saturating_add(last.saturating_sub(*first).saturating_add(1)))
     }
 
     /// Compares a ticket with those before it, and remembers it; `holds` tells whether its control sums do.

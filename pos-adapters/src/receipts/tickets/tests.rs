@@ -1,4 +1,6 @@
 use jiff::tz::TimeZone;
+use proptest::collection::vec;
+use proptest::prelude::*;
 use sync_core::model::{LineKind, Timestamp, TransactionStatus};
 
 use super::super::names::NameTable;
@@ -130,7 +132,10 @@ fn missing_ticket_numbers_are_told() {
     let mut till = two_line();
     till.cut(&sale("100", "COLA", "1.50"));
     let told = till.cut(&sale("104", "COLA", "1.50"));
-    assert!(told.starts_with("? ticket numbers 101 to 103 of register `2` were not printed here (3 missing)"), "{told}");
+    assert!(
+        told.starts_with("? ticket numbers 101 to 103 of register `2` were not printed here (3 missing)"),
+        "{told}"
+    );
     assert_eq!(till.reader.missing_numbers(), 3);
     assert!(!till.cut(&sale("102", "COLA", "1.50")).contains('?'));
     assert_eq!(till.reader.missing_numbers(), 2);
@@ -240,13 +245,8 @@ fn a_wrong_item_count_or_price_sets_the_ticket_aside() {
         "CASH 2.40",
     ]));
     assert_eq!(told, "? control sum `item-count` does not hold: the lines hold 2 items, the ticket counts 3");
-    let told = till.cut(&rows(&[
-        "TICKET 102 TILL 2 01/03/2026 10:05",
-        "APPLES",
-        "3 @ 1.20 2.40",
-        "TOTAL 2.40",
-        "CASH 2.40",
-    ]));
+    let told =
+        till.cut(&rows(&["TICKET 102 TILL 2 01/03/2026 10:05", "APPLES", "3 @ 1.20 2.40", "TOTAL 2.40", "CASH 2.40"]));
     assert!(told.contains("`quantity×price` does not hold"), "{told}");
 }
 
@@ -254,7 +254,8 @@ fn a_wrong_item_count_or_price_sets_the_ticket_aside() {
 fn lines_without_a_sku_are_set_aside_and_the_others_sold() {
     let mut till = two_line();
     till.reader.plan.unknown_names = UnknownNames::Quarantine;
-    till.reader.plan.names = Arc::new(NameTable::from_csv("name,price,sku\nCOLA,,10\nTEA,,1\nTEA,,2\nSTAMPS,,!stamps\n"));
+    till.reader.plan.names =
+        Arc::new(NameTable::from_csv("name,price,sku\nCOLA,,10\nTEA,,1\nTEA,,2\nSTAMPS,,!stamps\n"));
     let told = till.cut(&rows(&[
         "TICKET 100 TILL 2 01/03/2026 10:00",
         "COLA 1.50",
@@ -281,10 +282,21 @@ fn damaged_and_unreadable_receipts_are_set_aside() {
 }
 
 #[test]
+fn a_till_that_prints_while_it_sells_is_silent_in_the_middle() {
+    let mut till = two_line();
+    let whole = sale("100", "COLA", "1.50");
+    let (head, rest) = whole.split_at(2);
+    let (line, rest) = rest.split_at(1);
+    let part = |texts: &[String], ending| Receipt { ending, ..printed(texts) };
+    assert_eq!(till.give(&part(head, Ending::Silence)), "");
+    assert_eq!(till.give(&part(line, Ending::Silence)), "");
+    assert_eq!(till.give(&part(rest, Ending::Silence)), "2|100|2026-03-01 COLA -1 exact");
+}
+
+#[test]
 fn a_code_may_give_the_number() {
     let (_, mut template) = built_in("receiptline").unwrap();
-    template.codes =
-        vec![template::CodeRule { kind: "code39".to_owned(), pattern: "{number}".to_owned() }];
+    template.codes = vec![template::CodeRule { kind: "code39".to_owned(), pattern: "{number}".to_owned() }];
     let mut till = Till::of(&template);
     let mut receipt = printed(&rows(&["02-09-2019 19:00", "BEER 2 13.00", "TOTAL 13.00", "CASH 13.00"]));
     receipt.codes = vec![PrintedCode { kind: "code39", payload: "0003".to_owned(), after_row: 4 }];
@@ -297,6 +309,127 @@ fn neither_the_state_nor_the_quarantine_names_a_person() {
     till.rows(&["CSH: ADA EXAMPLE         03/01/26 10:00:00", "Loyalty member Ada Example", "L     COLA   x"]);
     let state = till.reader.state();
     assert!(!state.to_lowercase().contains("ada"), "{state}");
+}
+
+#[test]
+fn a_ticket_of_unicenta_is_read() {
+    check(
+        "unicenta",
+        &[
+            "Example Store",
+            "Receipt: 7",
+            "Date: 01/03/2026 10:00:00",
+            "Terminal: T1",
+            "Customer: Ada Example",
+            "Current Debt: 12.00",
+            "Item             Price    Qty      Value",
+            "BROWN BREAD 800G  $2.50 x2        $5.00",
+            "COLA              $1.20 x1        $1.20",
+            "----------------------------------------",
+            "Items count: 2",
+            "Subtotal.  $6.20",
+            "Tax.       $0.56",
+            "Total.     $6.20",
+            "Cash       $10.00",
+            "Change:    $3.80",
+            "Cashier: Bob",
+        ],
+        "T1|7|2026-03-01 BROWN BREAD 800G -2 COLA -1 exact",
+    );
+}
+
+#[test]
+fn a_ticket_of_a_supermarket_lane_is_read() {
+    check(
+        "ncr-40",
+        &[
+            "        EXAMPLE MARKET",
+            "2 @ 1.99",
+            "MILK WHOLE              3.98 F",
+            "00012345678905 CRACKERS 2.49 T",
+            "1.25 lb @ 2.00 /lb",
+            "APPLES                  2.50 F",
+            "VOID CRACKERS           2.49 T",
+            "SC CRACKERS            -0.50",
+            "BOTTLE DEPOSIT          0.10",
+            "     TAX                0.20",
+            "**** BALANCE            6.28",
+            "CASH                   10.00",
+            "CHANGE                  3.72",
+            "03/01/26 10:00 0123 04 0056 789",
+        ],
+        "? control sum `voids` does not hold: `CRACKERS` -2.49 takes back a line that is not there",
+    );
+    check(
+        "ncr-40",
+        &[
+            "2 @ 1.99",
+            "MILK WHOLE              3.98 F",
+            "CRACKERS                2.49 T",
+            "1.25 lb @ 2.00 /lb",
+            "APPLES                  2.50 F",
+            "VOID CRACKERS           2.49 T",
+            "SC CRACKERS            -0.50",
+            "BOTTLE DEPOSIT          0.10",
+            "     TAX                0.20",
+            "**** BALANCE            6.28",
+            "CASH                   10.00",
+            "CHANGE                  3.72",
+            "TOTAL NUMBER OF ITEMS SOLD = 3",
+            "03/01/26 10:00 0123 04 0056 789",
+        ],
+        "04|0056|2026-03-01 MILK WHOLE -2 CRACKERS -1 (voided-line) APPLES -1.25 CRACKERS 1 (voided-line) exact / - deposit 1 / - discount 1",
+    );
+}
+
+#[test]
+fn tickets_in_columns_are_read() {
+    check(
+        "columns-name-qty-amount",
+        &[
+            "BEISPIELMARKT",
+            "BON-NR. 12 KASSE 3 01.03.2026 10:00",
+            "BROT             2        5,00 A",
+            "COLA 1,5L        1        1,99 B",
+            "STORNO COLA 1,5L 1       -1,99 B",
+            "PFAND                     0,25 B",
+            "RABATT                   -0,50",
+            "SUMME EUR                 4,75",
+            "BAR                       5,00",
+            "RÜCKGELD                  0,25",
+            "A MWST 19% 0,76",
+            "VIELEN DANK",
+        ],
+        "3|12|2026-03-01 BROT -2 COLA 1,5L -1 (voided-line) COLA 1,5L 1 (voided-line) exact / - deposit 1 / - discount 1",
+    );
+    check(
+        "receiptline",
+        &[
+            "Example Terminal",
+            "Receipt 15",
+            "02-09-2026 19:00",
+            "│ RECEIPT │",
+            "TEA   2  13.00",
+            "TOTAL  13.00",
+            "CARD 13.00",
+        ],
+        "-|15|2026-09-02 TEA -2 exact",
+    );
+    check(
+        "escpos-php",
+        &[
+            "Example Ltd.",
+            "SALES INVOICE",
+            "Order #77",
+            "Scones ........ 4.00",
+            "2 x Tea 3.00",
+            "Subtotal 7.00",
+            "A local tax 0.70",
+            "Total  $ 7.70",
+            "Monday 6th of April 2026 02:56:25 PM",
+        ],
+        "-|77|2026-04-06 Scones -1 Tea -2 exact",
+    );
 }
 
 #[test]
@@ -328,6 +461,29 @@ fn any_split_of_a_journal_reads_the_same() {
             .collect();
         assert_eq!(parts.join(" / "), whole, "pieces of {piece}");
     }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_printed_the_state_goes_on_where_it_was_saved(rows in vec("[ -~]{0,44}|TOTAL +[0-9]{1,3}\\.[0-9]{2}|[A-Z]{1,9} [0-9] @ [0-9]\\.[0-9]{2} +[0-9]{1,2}\\.[0-9]{2}-?", 0..24)) {
+        for name in template::built_in_names() {
+            let plan = TicketPlan::of_template(&built_in(name).unwrap().1, TimeZone::UTC).unwrap();
+            let (mut whole, mut saved) = (TicketReader::new(plan.clone()), TicketReader::new(plan.clone()));
+            for part in rows.chunks(3) {
+                let receipt = Receipt { ending: Ending::Open, ..printed(part) };
+                let told = whole.receipt(&receipt, "x", Timestamp(0));
+                saved = TicketReader::resumed(plan.clone(), &saved.state());
+                prop_assert_eq!(told, saved.receipt(&receipt, "x", Timestamp(0)));
+            }
+            prop_assert_eq!(whole.state(), saved.state());
+        }
+    }
+}
+
+/// What a receipt gives under a built-in template.
+fn check(template: &str, texts: &[&str], expected: &str) {
+    let mut till = Till::of(&built_in(template).unwrap().1);
+    assert_eq!(till.cut(&rows(texts)), expected, "{template}");
 }
 
 struct Till {
