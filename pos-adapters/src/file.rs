@@ -25,6 +25,7 @@ mod run;
 pub(crate) mod scan;
 pub(crate) mod scrub;
 pub mod settings;
+pub(crate) mod trial;
 pub(crate) mod value;
 mod whole;
 

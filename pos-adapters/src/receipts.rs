@@ -27,6 +27,7 @@ pub mod serial;
 pub mod settings;
 pub mod store;
 pub mod tcp;
+pub(crate) mod text_trial;
 mod tokens;
 // What printed tickets mean.
 mod figures;

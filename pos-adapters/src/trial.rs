@@ -13,6 +13,8 @@ use crate::receipts::template::{Template, built_in};
 use crate::receipts::tickets::{TicketEvent, TicketPlan, TicketReader};
 use crate::receipts::{Dialect, Parser};
 
+pub mod made_up;
+
 /// What a parser found in its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -30,6 +32,11 @@ pub type Trial = fn(data: &[u8], piece: usize) -> Tally;
 /// All parsers by name. Each family adds its own below its own comment.
 pub const TRIALS: &[(&str, Trial)] = &[
     // receipts: tokenizers
+    ("receipts-escpos", crate::receipts::text_trial::escpos),
+    ("receipts-star", crate::receipts::text_trial::star),
+    ("receipts-journal", crate::receipts::text_trial::journal),
+    ("receipts-plain", crate::receipts::text_trial::plain),
+    ("receipts-judge", crate::receipts::text_trial::judged),
     // receipts: templates
     ("receipt-tickets", receipt_tickets),
     ("receipt-template-file", receipt_template_file),
@@ -40,6 +47,9 @@ pub const TRIALS: &[(&str, Trial)] = &[
     // database
     // pushed
     // file
+    ("file-csv", crate::file::trial::csv),
+    ("file-json-lines", crate::file::trial::json_lines),
+    ("file-json-tickets", crate::file::trial::json_tickets),
 ];
 
 /// Lines of text, as a journal and as tickets of two rows a line.

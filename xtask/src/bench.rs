@@ -14,12 +14,23 @@ pub(crate) struct Options {
     /// Run beside other programs that do the same work (needs ../shared/bench)
     #[arg(long)]
     peers: bool,
+    /// Only the parsers of what tills write, each beside a count of the lines of the same bytes
+    #[arg(long, conflicts_with = "peers")]
+    parsers: bool,
     /// Fewer samples: shows that it works, proves little
     #[arg(long)]
     quick: bool,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if options.parsers {
+        let program = build::doubles(Doubles::Release, &["parsers"])?.remove(0);
+        let mut command = shell::command(program);
+        if options.quick {
+            command.arg("--quick");
+        }
+        return shell::hand_over_to(command);
+    }
     let agent = build::agent()?;
     if options.peers {
         return peers::run(&agent, options.quick);

@@ -1,4 +1,4 @@
-//! Project commands: `cargo xtask demo`, `test`, `lint`, `check-targets`, `bench`, `kill-matrix`, `soak`, `docs`.
+//! Project commands: `cargo xtask demo`, `test`, `lint`, `check-targets`, `bench`, `fuzz`, `kill-matrix`, `soak`, `docs`.
 //!
 //! Owns how the project is built, run and measured on a developer's machine and in CI. Links nothing of the
 //! product: it starts programs, so that it compiles in seconds and cannot see more than a user sees.
@@ -8,6 +8,7 @@ mod build;
 mod contracts;
 mod demo;
 mod docs;
+mod fuzz;
 mod long;
 mod say;
 mod shell;
@@ -37,6 +38,8 @@ enum Command {
     CheckTargets,
     /// Measure latency, throughput, memory and crash safety beside the machine's own limits
     Bench(bench::Options),
+    /// Look for inputs that break a parser
+    Fuzz(fuzz::Options),
     /// Kill the release binary at every named crash point and count what arrived
     KillMatrix(long::Options),
     /// Sell for hours under random faults and kills
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Lint => tests::lint(),
         Command::CheckTargets => targets::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::KillMatrix(options) => long::run("kill-matrix", &options),
         Command::Soak(options) => long::run("soak", &options),
         Command::Docs => docs::run(),

@@ -155,19 +155,19 @@ pub(super) fn read(
 }
 
 /// Bytes at hand, from the offset of the file on.
-struct Block<'a> {
-    plan: &'a Arc<Plan>,
-    elsewhere: &'a [LastTicket],
-    data: &'a [u8],
+pub(super) struct Block<'a> {
+    pub(super) plan: &'a Arc<Plan>,
+    pub(super) elsewhere: &'a [LastTicket],
+    pub(super) data: &'a [u8],
     /// Nothing follows in the file for now.
-    at_end: bool,
+    pub(super) at_end: bool,
     /// It has looked like this for the settle time.
-    settled: bool,
+    pub(super) settled: bool,
 }
 
 impl Block<'_> {
     /// Reads what is complete and moves the state on; `None` if nothing is.
-    fn read(&self, tracked: &mut Tracked) -> Option<Chunk> {
+    pub(super) fn read(&self, tracked: &mut Tracked) -> Option<Chunk> {
         let mut interpreter = tracked
             .interpreter
             .take()

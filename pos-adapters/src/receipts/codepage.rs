@@ -149,7 +149,10 @@ pub(super) fn decode(bytes: &[u8], page: Page, set: u8) -> String {
             Cow::Owned(encoding_rs::EUC_JP.decode_without_bom_handling(&euc).0.into_owned())
         }
         Page::Other => Cow::Owned(
-            bytes.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER }).collect(),
+            bytes
+                .iter()
+                .map(|byte| if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER })
+                .collect(),
         ),
     };
     let Some(letters) = national(set).filter(|_| page != Page::Jis) else {
@@ -161,14 +164,14 @@ pub(super) fn decode(bytes: &[u8], page: Page, set: u8) -> String {
 
 /// 0x80 to 0xa0 of Epson's page 1.
 const BOXES: [char; 33] = [
-    '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '┼', '┴', '┬', '┤', '├', '▔', '─', '│', '▕',
-    '┌', '┐', '└', '┘', '╭', '╮', '╰', '╯', ' ',
+    '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█', '▏', '▎', '▍', '▌', '▋', '▊', '▉', '┼', '┴', '┬', '┤', '├', '▔', '─', '│',
+    '▕', '┌', '┐', '└', '┘', '╭', '╮', '╰', '╯', ' ',
 ];
 
 /// 0xe0 to 0xff of Epson's page 1.
 const SIGNS: [char; 32] = [
-    '═', '╞', '╪', '╡', '◢', '◣', '◥', '◤', '♠', '♥', '♦', '♣', '●', '○', '╱', '╲', '╳', '円', '年', '月', '日', '時', '分',
-    '秒', '〒', '市', '区', '町', '村', '人', '▒', ' ',
+    '═', '╞', '╪', '╡', '◢', '◣', '◥', '◤', '♠', '♥', '♦', '♣', '●', '○', '╱', '╲', '╳', '円', '年', '月', '日', '時',
+    '分', '秒', '〒', '市', '区', '町', '村', '人', '▒', ' ',
 ];
 
 fn katakana(byte: u8) -> char {
@@ -179,9 +182,8 @@ fn katakana(byte: u8) -> char {
         0..=0x7f => char::from(byte),
         0x80..=0xa0 => at(&BOXES, 0x80),
         // Half-width katakana stand in the same order in Unicode.
-        0xa1..=0xdf => {
-            char::from_u32(0xff61_u32.saturating_add(u32::from(byte.saturating_sub(0xa1)))).unwrap_or(char::REPLACEMENT_CHARACTER)
-        }
+        0xa1..=0xdf => char::from_u32(0xff61_u32.saturating_add(u32::from(byte.saturating_sub(0xa1))))
+            .unwrap_or(char::REPLACEMENT_CHARACTER),
         0xe0..=0xff => at(&SIGNS, 0xe0),
     }
 }

@@ -83,7 +83,8 @@ impl Marker {
             self.tail.clear();
         } else if let Some(letters) = self.ends_with(&self.marks.start) {
             let before = end.saturating_sub(u64::try_from(self.marks.start.len()).unwrap_or_default());
-            let text: Vec<u8> = self.tail.iter().rev().take(self.marks.start.len()).rev().map(|(byte, _)| *byte).collect();
+            let text: Vec<u8> =
+                self.tail.iter().rev().take(self.marks.start.len()).rev().map(|(byte, _)| *byte).collect();
             screen.take_back(letters);
             screen.end_receipt(Ending::Mark, before);
             if letters == text.len() {

@@ -128,8 +128,12 @@ impl Tally {
                 more(&mut self.commands);
                 match command {
                     [ESC, b'c', b'0', ..] => more(&mut self.papers),
-                    [ESC, GS | RS, ..] | [ESC, b'*', b'r', ..] | [ESC, b'i', _, _] | [ESC, b'E' | b'F'] => more(&mut self.only_here),
-                    [GS, b'v' | b'Q' | b'8', ..] | [ESC, b'*' | b'k' | b'X' | b'K' | b'L', _, ..] | [b'b' | b'k', ..] => {
+                    [ESC, GS | RS, ..] | [ESC, b'*', b'r', ..] | [ESC, b'i', _, _] | [ESC, b'E' | b'F'] => {
+                        more(&mut self.only_here)
+                    }
+                    [GS, b'v' | b'Q' | b'8', ..]
+                    | [ESC, b'*' | b'k' | b'X' | b'K' | b'L', _, ..]
+                    | [b'b' | b'k', ..] => {
                         more(&mut self.pictures);
                     }
                     [GS, b'(', b'L', ..] => more(&mut self.pictures),
@@ -201,7 +205,9 @@ mod tests {
 
     #[test]
     fn a_wrong_speed_is_recognised_whatever_it_does_to_the_bits() {
-        for (sent, heard) in [(9600, 19_200), (9600, 38_400), (19_200, 9600), (38_400, 9600), (115_200, 9600), (9600, 115_200)] {
+        for (sent, heard) in
+            [(9600, 19_200), (9600, 38_400), (19_200, 9600), (38_400, 9600), (115_200, 9600), (9600, 115_200)]
+        {
             let noise = heard_at(&ESCPOS.repeat(12), sent, heard);
             let judged = judge(&noise);
             assert_eq!(judged.looks, Looks::WrongSpeed, "{sent} heard at {heard}: {judged:?}");
@@ -213,14 +219,17 @@ mod tests {
     fn a_parity_bit_is_recognised() {
         let text = b"CORNER SHOP\r\nTEA 3.00\r\nMILK 1.20\r\nTOTAL 4.20\r\n";
         for even in [true, false] {
-            let sent: Vec<u8> = text.iter().map(|b| if (b.count_ones() % 2 == 1) == even { b | 0x80 } else { *b }).collect();
+            let sent: Vec<u8> =
+                text.iter().map(|b| if (b.count_ones() % 2 == 1) == even { b | 0x80 } else { *b }).collect();
             assert_eq!(judge(&sent).looks, Looks::SevenBits { even });
         }
     }
 
     #[test]
     fn code_pages_and_box_lines_are_no_noise() {
-        let boxes = [&b"\x1bt\x01\x9c"[..], &[0x95; 40], b"\x9d\n\x1bt\x00Caf\x82  2.00\nTOTAL 2.00\nThank you for coming\n"].concat();
+        let boxes =
+            [&b"\x1bt\x01\x9c"[..], &[0x95; 40], b"\x9d\n\x1bt\x00Caf\x82  2.00\nTOTAL 2.00\nThank you for coming\n"]
+                .concat();
         check(&boxes.repeat(3), Dialect::Escpos, Looks::Readable);
         assert_eq!(judge(b"\x1b@").looks, Looks::TooLittle);
     }

@@ -31,7 +31,8 @@ pub(super) enum Alignment {
 /// The row that the pieces make, whatever the order in which they were sent. `width` is the room in dots that
 /// centred rows are centred in.
 pub(super) fn row(pieces: &mut Vec<Piece>, alignment: Alignment, width: u32) -> PrintedRow {
-    let mut made = PrintedRow { at: pieces.iter().map(|piece| piece.at).min().unwrap_or_default(), ..PrintedRow::default() };
+    let mut made =
+        PrintedRow { at: pieces.iter().map(|piece| piece.at).min().unwrap_or_default(), ..PrintedRow::default() };
     if pieces.is_empty() {
         return made;
     }

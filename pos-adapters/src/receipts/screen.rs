@@ -164,7 +164,7 @@ impl Screen {
         self.closed.drain(..)
     }
 
-    /// Marks the receipt as not to be trusted.
+    /// Marks the receipt as not to be trusted; the first reason is kept.
     pub(super) fn damage(&mut self, why: &str) {
         self.receipt.damage.get_or_insert_with(|| why.to_owned());
     }
@@ -327,6 +327,11 @@ impl Screen {
         if self.run.is_empty() {
             return;
         }
+        if self.page.is_none() && self.pieces.len() >= PIECES_MAX {
+            self.run.clear();
+            self.damage("has more pieces in a row than a receipt");
+            return;
+        }
         let page = self.active_page();
         let text = codepage::decode(&self.run, page, self.style.set);
         let cells = if page.is_as_wide_as_bytes() { self.run.len() } else { text.chars().count() };
@@ -343,8 +348,7 @@ impl Screen {
         self.x = end;
         match &mut self.page {
             Some(page) => page.put(piece),
-            None if self.pieces.len() < PIECES_MAX => self.pieces.push(piece),
-            None => self.damage("has more pieces in a row than a receipt"),
+            None => self.pieces.push(piece),
         }
     }
 

@@ -315,7 +315,14 @@ impl Tokenizer {
         taken
     }
 
-    fn list(&mut self, byte: u8, end: u8, max: usize, items: Items, sink: &mut impl FnMut(Token<'_>, (u64, u64))) -> usize {
+    fn list(
+        &mut self,
+        byte: u8,
+        end: u8,
+        max: usize,
+        items: Items,
+        sink: &mut impl FnMut(Token<'_>, (u64, u64)),
+    ) -> usize {
         if byte == end {
             self.held.push(byte);
             self.complete(1, sink);
@@ -371,7 +378,13 @@ impl Tokenizer {
         taken
     }
 
-    fn lost(&mut self, bytes: &[u8], left: u64, after_escape: bool, sink: &mut impl FnMut(Token<'_>, (u64, u64))) -> usize {
+    fn lost(
+        &mut self,
+        bytes: &[u8],
+        left: u64,
+        after_escape: bool,
+        sink: &mut impl FnMut(Token<'_>, (u64, u64)),
+    ) -> usize {
         let first = bytes.first().copied().unwrap_or_default();
         if after_escape && first == b'@' {
             self.began = self.at.saturating_sub(1);

@@ -5,6 +5,7 @@
 mod captures;
 mod chunking;
 mod export;
+mod hostile;
 mod journal;
 #[cfg(unix)]
 mod printer_line;

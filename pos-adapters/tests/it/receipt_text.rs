@@ -24,7 +24,8 @@ fn generated_receipts_have_the_columns_of_their_source() {
         assert_eq!(receipts.len(), 1, "{name}");
         let receipt = &receipts[0];
         assert_eq!((receipt.unknown_commands, &receipt.damage), (0, &None), "{name}");
-        let printed: Vec<Vec<String>> = receipt.rows.iter().map(|row| words(&row.text)).filter(|row| !row.is_empty()).collect();
+        let printed: Vec<Vec<String>> =
+            receipt.rows.iter().map(|row| words(&row.text)).filter(|row| !row.is_empty()).collect();
         assert_eq!(printed, written(&String::from_utf8(source).unwrap()), "{name}: {:#?}", texts(receipt));
         assert_eq!(judge(&bytes).dialect, dialect, "{name}");
     }
@@ -38,7 +39,7 @@ fn quantity_and_amount_stay_apart_and_amounts_stand_under_each_other() {
         let row = |word: &str| receipts[0].rows.iter().find(|row| row.text.contains(word)).unwrap().text.clone();
         let (beer, bird) = (row("BEER"), row("CHIDORI"));
         assert!(words(&bird).ends_with(&["CHIDORI", "2", "172.80"].map(str::to_owned)), "{name}: {bird}");
-        let column = |text: &str, word: &str| text[..text.find(word).unwrap()].chars().count();
+        let column = |text: &str, word: &str| text.split(word).next().unwrap().chars().count();
         assert_eq!(column(&beer, "13.00") + 5, column(&bird, "172.80") + 6, "{name}:\n{beer}\n{bird}");
     }
 }

@@ -28,8 +28,8 @@ fn esc(rest: &[u8]) -> Shape {
     match rest {
         [b'@' | b'2' | b'<' | b'L' | b'S' | b'v' | b'i' | b'm' | FF, ..] => Shape::Done,
         [
-            b' ' | b'!' | b'%' | b'-' | b'3' | b'=' | b'?' | b'E' | b'G' | b'J' | b'K' | b'M' | b'R' | b'T' | b'U' | b'V'
-            | b'a' | b'd' | b'e' | b'r' | b't' | b'u' | b'{',
+            b' ' | b'!' | b'%' | b'-' | b'3' | b'=' | b'?' | b'E' | b'G' | b'J' | b'K' | b'M' | b'R' | b'T' | b'U'
+            | b'V' | b'a' | b'd' | b'e' | b'r' | b't' | b'u' | b'{',
             p @ ..,
         ] => params(1, p),
         [b'$' | b'\\', p @ ..] => params(2, p),
@@ -74,10 +74,9 @@ fn fs(rest: &[u8]) -> Shape {
 fn gs(rest: &[u8]) -> Shape {
     match rest {
         [b':' | b'c', ..] => Shape::Done,
-        [
-            b'!' | b'B' | b'E' | b'H' | b'I' | b'T' | b'a' | b'b' | b'f' | b'h' | b'j' | b'r' | b'w' | b'/',
-            p @ ..,
-        ] => params(1, p),
+        [b'!' | b'B' | b'E' | b'H' | b'I' | b'T' | b'a' | b'b' | b'f' | b'h' | b'j' | b'r' | b'w' | b'/', p @ ..] => {
+            params(1, p)
+        }
         [b'$' | b'L' | b'P' | b'W' | b'\\', p @ ..] => params(2, p),
         [b'^', p @ ..] => params(3, p),
         [b'z', b'0', p @ ..] => params(2, p),

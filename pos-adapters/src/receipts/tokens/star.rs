@@ -26,13 +26,13 @@ pub(super) fn shape(head: &[u8]) -> Shape {
 fn esc(rest: &[u8]) -> Shape {
     match rest {
         [
-            b'@' | b'E' | b'F' | b'G' | b'H' | b'4' | b'5' | b'0' | b'1' | b'2' | b'M' | b'P' | b':' | b'<' | b'O' | b'p'
-            | b'q',
+            b'@' | b'E' | b'F' | b'G' | b'H' | b'4' | b'5' | b'0' | b'1' | b'2' | b'M' | b'P' | b':' | b'<' | b'O'
+            | b'p' | b'q',
             ..,
         ] => Shape::Done,
         [
-            b'-' | b'_' | b' ' | b'W' | b'h' | b'R' | b'd' | b'a' | b'J' | b'I' | b'l' | b'Q' | b'z' | b'3' | b'A' | b'y'
-            | b'N' | b'$' | b'%' | b'u' | FF | 0x06,
+            b'-' | b'_' | b' ' | b'W' | b'h' | b'R' | b'd' | b'a' | b'J' | b'I' | b'l' | b'Q' | b'z' | b'3' | b'A'
+            | b'y' | b'N' | b'$' | b'%' | b'u' | FF | 0x06,
             p @ ..,
         ] => params(1, p),
         [b'i' | b's' | b't' | BEL, p @ ..] => params(2, p),

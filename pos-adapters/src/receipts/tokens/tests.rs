@@ -20,12 +20,24 @@ enum Kept {
 fn parameters_are_never_text() {
     check(Grammar::Escpos, b"\x1b@A\x1b!\x30B\x1d!\x11C\x1b$\x41\x42D\x1c-0E\x1cC1F\x1bp\x30\x3c\x78G", "ABCDEFG");
     check(Grammar::Escpos, b"\x1bc0\x01\x1b!\x00A\x10\x04\x01B\x10\x04\x07\x01C\x10\x14\x01\x00\x01D", "ABCD");
-    check(Grammar::Escpos, b"\x1b*!\x02\x00abcdefA\x1bD\x08\x10\x00B\x1dV\x41\x03C\x1dV0D\x1b(A\x02\x000\x00E", "ABCDE");
+    check(
+        Grammar::Escpos,
+        b"\x1b*!\x02\x00abcdefA\x1bD\x08\x10\x00B\x1dV\x41\x03C\x1dV0D\x1b(A\x02\x000\x00E",
+        "ABCDE",
+    );
     check(Grammar::Escpos, b"\x1b&\x03AB\x02abcdef\x01ghiA\x1cq\x01\x01\x00\x01\x0012345678B\x1dC;1;2;3;4;5;C", "ABC");
     check(Grammar::Escpos, b"\x1dv0\x00\x02\x00\x02\x00abcdA\x1d8L\x03\x00\x00\x000p0B\x1d*\x01\x0112345678C", "ABC");
     check(Grammar::Escpos, b"\x1dk\x04CODE\x00A\x1dkE\x040003B\x1d(k\x03\x001Q0C\x1cg1\0\0\0\0\0\x02\0xyD", "ABCD");
-    check(STAR, b"\x1b@\x1bETOTAL\x1bF\x1bi\x01\x01A\x1b\x1dA\x41\x41B\x1b\x1dt\x01C\x1bd3D\x1b\x1ea0E\x1b-1F", "TOTALABCDEF");
-    check(STAR, b"\x1bk\x01\x00abcdefghijklmnopqrstuvwxA\x1bb41400003\x1eB\x1b\x1dyD1\x00\x03\x00abcC\x1bC\x00\x05D", "ABCD");
+    check(
+        STAR,
+        b"\x1b@\x1bETOTAL\x1bF\x1bi\x01\x01A\x1b\x1dA\x41\x41B\x1b\x1dt\x01C\x1bd3D\x1b\x1ea0E\x1b-1F",
+        "TOTALABCDEF",
+    );
+    check(
+        STAR,
+        b"\x1bk\x01\x00abcdefghijklmnopqrstuvwxA\x1bb41400003\x1eB\x1b\x1dyD1\x00\x03\x00abcC\x1bC\x00\x05D",
+        "ABCD",
+    );
 }
 
 #[test]
@@ -42,7 +54,11 @@ fn the_other_dialect_shows_as_unknown_commands() {
 
 #[test]
 fn what_begins_in_an_unknown_command_is_read() {
-    check(Grammar::Escpos, b"\x1b\x1b@A\x1b\nB\x1dk\x04AB\nC\x1b\x01\x1dV0D", "A\nBAB\nCD".replace("AB\n", "\n").as_str());
+    check(
+        Grammar::Escpos,
+        b"\x1b\x1b@A\x1b\nB\x1dk\x04AB\nC\x1b\x01\x1dV0D",
+        "A\nBAB\nCD".replace("AB\n", "\n").as_str(),
+    );
 }
 
 #[test]
