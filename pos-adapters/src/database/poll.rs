@@ -329,6 +329,7 @@ impl Poller {
             Stage::Idle => Ok(Found::default()),
             Stage::Newest => {
                 self.newest(columns, &rows);
+                self.end_if_idle(now);
                 Ok(Found::default())
             }
             Stage::Seq { from, rows_max } => {

@@ -155,8 +155,9 @@ impl Till {
                     .db_name(Some(database))
                     .prefer_socket(false);
                 let mut conn = runtime.block_on(mysql_async::Conn::new(options)).unwrap();
-                let zone = "SET SESSION time_zone = '+00:00'";
-                runtime.block_on(mysql_async::prelude::Queryable::query_drop(&mut conn, zone)).unwrap();
+                // Without locks on gaps, so that tills do not wait for each other.
+                let session = "SET SESSION time_zone = '+00:00', SESSION tx_isolation = 'READ-COMMITTED'";
+                runtime.block_on(mysql_async::prelude::Queryable::query_drop(&mut conn, session)).unwrap();
                 Some(Self::Mariadb(runtime, Box::new(conn)))
             }
         }
