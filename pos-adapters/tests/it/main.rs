@@ -8,6 +8,7 @@ mod database;
 mod export;
 #[cfg(feature = "firebird")]
 mod firebird;
+#[cfg(any(feature = "firebird", feature = "odbc"))]
 mod gate;
 mod journal;
 #[cfg(feature = "mssql")]
