@@ -58,6 +58,7 @@ impl Gate {
     }
 
     /// Swallows what the server answers, as a network that lost the way back.
+    #[cfg(feature = "firebird")]
     pub(crate) fn silence(&self) {
         self.state.store(SILENT, Ordering::SeqCst);
     }

@@ -10,6 +10,7 @@ mod documents;
 mod export;
 #[cfg(feature = "firebird")]
 mod firebird;
+#[cfg(any(feature = "firebird", feature = "odbc"))]
 mod gate;
 mod hostile;
 mod journal;
