@@ -126,8 +126,9 @@ impl Till {
                     .db_name(Some(database))
                     .prefer_socket(false);
                 let mut conn = runtime.block_on(mysql_async::Conn::new(options)).unwrap();
-                let zone = "SET SESSION time_zone = '+00:00'";
-                runtime.block_on(mysql_async::prelude::Queryable::query_drop(&mut conn, zone)).unwrap();
+                // Without locks on gaps, so that tills do not wait for each other.
+                let session = "SET SESSION time_zone = '+00:00', SESSION tx_isolation = 'READ-COMMITTED'";
+                runtime.block_on(mysql_async::prelude::Queryable::query_drop(&mut conn, session)).unwrap();
                 Some(Self::Mariadb(runtime, Box::new(conn)))
             }
         }
@@ -165,7 +166,7 @@ impl Till {
                     .into_iter()
                     .filter_map(|message| match message {
                         tokio_postgres::SimpleQueryMessage::Row(found) => Some(row(found)),
-                        _ => None,
+                        tokio_postgres::SimpleQueryMessage::CommandComplete(_) | _ => None,
                     })
                     .collect()
             }
