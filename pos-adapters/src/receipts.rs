@@ -5,7 +5,6 @@
 //!       -> template (patterns) -> tickets (provisional lines, control sums, names) -> transactions
 //! ```
 
-pub(crate) mod capture_trial;
 pub mod captured;
 mod codepage;
 mod codes;

@@ -31,7 +31,7 @@ pub const TRIALS: &[(&str, Trial)] = &[
     ("tickets", crate::receipts::ticket_trial::tickets),
     ("ticket-template", crate::receipts::ticket_trial::template_file),
     // receipts: captures
-    ("captured-line", crate::receipts::capture_trial::captured_line),
+    ("captured-line", crate::receipts::line_trial::captured_line),
     // documents
     ("poslog", crate::documents::trial::poslog),
     ("naxml", crate::documents::trial::naxml),
