@@ -13,7 +13,7 @@ use super::ticket::{ArticleRule, Rules, SkuFrom};
 use crate::file::SettingFault;
 use crate::file::glob::PathPattern;
 use crate::file::value::StoreClock;
-use crate::{PosSource, SourceContext, SourceSettings};
+use crate::{Finding, PosSource, SourceContext, SourceSettings, Weight};
 
 /// Files of a retail standard: POSLog, NAXML, Verifone transaction sets, DSFinV-K, SAF-T.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -300,5 +300,16 @@ impl SourceSettings for DocumentSettings {
 
     fn open(&self, context: &SourceContext) -> Result<Box<dyn PosSource>, Vec<SettingFault>> {
         Ok(Box::new(DocumentSource::new(self, context.zone.clone())?))
+    }
+
+    fn probe(&self, context: &SourceContext) -> Vec<Finding> {
+        match Plan::new(self, context.zone.clone()) {
+            Ok(plan) if plan.rules.reconcile => vec![Finding {
+                weight: Weight::Good,
+                text: format!("source `{}` only compares: its tickets move no stock", self.name),
+                hint: "write `reconcile = false` if no other source reads the same registers".to_owned(),
+            }],
+            Ok(_) | Err(_) => Vec::new(),
+        }
     }
 }
