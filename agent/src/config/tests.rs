@@ -160,6 +160,24 @@ fn a_status_page_that_others_can_reach_is_refused() {
 }
 
 #[test]
+fn a_collector_sends_whole_tickets_one_by_one_to_whom_it_trusts() {
+    const DOOR: &str =
+        "[[platform]]\nkind = \"http\"\nurl = \"https://192.168.1.10:7738/sales/till-1\"\nsecret = \"env:A\"\n";
+    let digest = "AB:".repeat(31) + "ab";
+    let text = format!("{MINIMAL}\n{DOOR}body = \"transactions\"\nfingerprint = \"SHA256:{digest}\"\n");
+    let config = parse(&text, Path::new("agent.toml")).unwrap();
+    let PlatformConfig::Http(http) = &config.platforms[0] else { panic!("not the platform that was written") };
+    assert_eq!((http.contents, &http.trust), (Contents::Transactions, &Trust::Fingerprint([0xab; 32])));
+
+    let merged = format!("{DOOR}body = \"transactions\"\nmerge = true\n");
+    check(&merged, FIRST + 5, FaultCode::NotAllowed, "platform[0].merge", "`merge` has no meaning");
+    for fingerprint in ["abc", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64)] {
+        let text = format!("{DOOR}fingerprint = \"{fingerprint}\"\n");
+        check(&text, FIRST + 4, FaultCode::NotAllowed, "platform[0].fingerprint", "not the SHA-256");
+    }
+}
+
+#[test]
 fn kinds_of_other_builds_are_told_from_mistakes() {
     check(
         "[[source]]\nname = \"b\"\nkind = \"fiel\"\n",

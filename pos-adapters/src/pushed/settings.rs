@@ -1,7 +1,9 @@
 //! One `[[source]]` table of this family, as written in the configuration. Decides nothing; [`super::plan`] checks it.
 
+use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,9 @@ use super::plan::Plan;
 use super::reader::PushedSource;
 use crate::file::SettingFault;
 use crate::{Finding, PosSource, SourceContext, SourceSettings, Weight};
+
+/// How long `check` waits for our own listener.
+const LISTENER_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Sales that are posted to this agent.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -154,9 +159,8 @@ impl SourceSettings for PushedSettings {
 
     fn probe(&self, context: &SourceContext) -> Vec<Finding> {
         let Ok(plan) = Plan::new(self, context) else { return Vec::new() };
-        plan.keys
-            .iter()
-            .map(|key| match plan.secrets.read(&key.secret).and_then(|secret| key.usable(&secret)) {
+        let keys =
+            plan.keys.iter().map(|key| match plan.secrets.read(&key.secret).and_then(|secret| key.usable(&secret)) {
                 Ok(()) => Finding {
                     weight: Weight::Good,
                     text: format!("key `{}` posts to {}", key.name, plan.address_of(key)),
@@ -169,7 +173,23 @@ impl SourceSettings for PushedSettings {
                     hint: "check the reference and the form of the secret; until then its requests are answered 503"
                         .to_owned(),
                 },
-            })
-            .collect()
+            });
+        std::iter::once(listener(&plan)).chain(keys).collect()
+    }
+}
+
+/// Whether anybody answers at the address; it is this machine's own.
+fn listener(plan: &Plan) -> Finding {
+    let mut address = plan.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    match TcpStream::connect_timeout(&address, LISTENER_WAIT_MAX) {
+        Ok(_) => Finding { weight: Weight::Good, text: format!("{} is listened on", plan.listen), hint: String::new() },
+        Err(error) => Finding {
+            weight: Weight::Warning,
+            text: format!("nobody listens on {} ({error})", plan.listen),
+            hint: "fine while the agent is stopped; otherwise its log and status page say why".to_owned(),
+        },
     }
 }
