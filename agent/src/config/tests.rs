@@ -54,6 +54,9 @@ fn the_example_names_every_key() {
         "Signs",
         "StatusWords",
         "IgnoreRule",
+        "DatabaseSettings",
+        "DatabaseQueries",
+        "DatabaseRules",
         "ShopifyTable",
         "HttpTable",
     ] {

@@ -502,6 +502,48 @@ mod tests {
     }
 
     #[test]
+    fn all_faults_are_told_at_once() {
+        let keys = |text: &str| {
+            let settings: DatabaseSettings = serde_json::from_str(text).unwrap();
+            let faults = Plan::new(&settings, &TimeZone::UTC).err().unwrap_or_default();
+            faults.into_iter().map(|fault| fault.key).collect::<Vec<_>>()
+        };
+        let sqlite =
+            r#"{"name": "a", "kind": "database", "engine": "sqlite", "path": "p", "queries": {"sales": "SELECT 1"}}"#;
+        assert_eq!(keys(sqlite), Vec::<String>::new());
+        let wrong = r#"{"name": " ", "kind": "database", "engine": "sqlite", "host": "h", "password": "env:P", "user": "u",
+            "profile": "no such thing", "timezone": "Mars", "since": "yesterday", "poll": "1ms", "window": "1s",
+            "settle": "1h", "overlap": 0, "rescan_days": 3, "vanish_limit": 2, "tls_ca": "f",
+            "options": {"x": 1}, "queries": {"sales": "DELETE FROM sale; SELECT 1"},
+            "rules": {"kinds": {"R": "refund"}, "statuses": {"V": "void"}}}"#;
+        assert_eq!(
+            keys(wrong),
+            [
+                "name",
+                "path",
+                "user",
+                "password",
+                "host",
+                "tls_ca",
+                "profile",
+                "options.x",
+                "queries.sales",
+                "queries.sales",
+                "rules.kinds.R",
+                "rules.statuses.V",
+                "timezone",
+                "poll",
+                "window",
+                "settle",
+                "since",
+                "overlap",
+                "rescan_days",
+                "vanish_limit"
+            ]
+        );
+    }
+
+    #[test]
     fn shares_become_whole_percents() {
         for (share, expected) in [(0.0, 0), (0.2, 20), (0.29, 29), (1.0, 100)] {
             assert_eq!(percent(share), expected, "{share}");

@@ -6,7 +6,7 @@
 //!
 //! * **settled**: all tickets up to this number were read, and nothing below may still be on its way. It moves past a
 //!   missing number only when that has been missing for [`GAP_AGE`], and past a ticket only when it is taken.
-//! * **fast look** (each poll): tickets above *settled*, and tickets changed within the last minute.
+//! * **fast look** (each poll): tickets above *settled*, and tickets changed since the latest change, less a few seconds.
 //! * **overlap look** (every [`OVERLAP_EVERY`]): the last K ticket numbers below *settled* as well, and whatever was
 //!   changed (or sold, where there is no time of change) within the window. Tickets whose hash is known are dropped. A known
 //!   ticket that is no longer where it was is gone: it is given as vanished, which takes its movements back.
@@ -47,7 +47,7 @@ pub const INCOMPLETE_AGE: Duration = Duration::from_secs(600);
 /// Time between two rescans.
 pub const RESCAN_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// What fast looks go back in time.
-const FAST_WINDOW: Duration = Duration::from_secs(60);
+const FAST_WINDOW: Duration = Duration::from_secs(5);
 /// A gap before a ticket that was sold so long ago is history.
 const HISTORY_AGE: Duration = Duration::from_secs(24 * 3600);
 /// Rows of one page.

@@ -139,6 +139,7 @@ impl OptionValue {
 /// Own queries. The columns of each are described on the page of databases.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DatabaseQueries")]
 pub struct Queries {
     /// Sales: one row a line.
     #[serde(default)]
@@ -157,6 +158,7 @@ pub struct Queries {
 /// How own queries are to be understood.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DatabaseRules")]
 pub struct Rules {
     /// How the quantity is to be read. Default: `signed`.
     #[serde(default)]

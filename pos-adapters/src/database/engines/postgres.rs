@@ -238,10 +238,10 @@ impl ToSql for Parameter<'_> {
         if matches!(self.0, Value::Null) {
             return Ok(IsNull::Yes);
         }
-        let text = match self.0 {
-            Value::Bytes(_) => format!("\\x{}", self.0.text()),
-            other => other.text(),
-        };
+        let mut text = self.0.text();
+        if matches!(self.0, Value::Bytes(_)) {
+            text.insert_str(0, "\\x");
+        }
         out.extend_from_slice(text.as_bytes());
         Ok(IsNull::No)
     }
@@ -291,17 +291,12 @@ fn decode(ty: &Type, raw: &[u8]) -> Result<Value, Cause> {
         Type::TIMESTAMPTZ => time(i64::from_be_bytes(raw.try_into()?), true)?,
         Type::DATE => {
             let days = i64::from(i32::from_be_bytes(raw.try_into()?));
-            match time(days.saturating_mul(86_400_000_000), false)? {
-                Value::Time(text) => Value::Time(text.split(' ').next().unwrap_or_default().to_owned()),
-                other => other,
-            }
+            let midnight = time(days.saturating_mul(86_400_000_000), false)?.text();
+            Value::Time(midnight.split(' ').next().unwrap_or_default().to_owned())
         }
         Type::TIME => {
-            let micros = i64::from_be_bytes(raw.try_into()?);
-            match time(micros.saturating_sub(EPOCH_MICROS), false)? {
-                Value::Time(text) => Value::Text(text.split(' ').nth(1).unwrap_or_default().to_owned()),
-                other => other,
-            }
+            let of_day = time(i64::from_be_bytes(raw.try_into()?), false)?.text();
+            Value::Text(of_day.split(' ').nth(1).unwrap_or_default().to_owned())
         }
         Type::UUID => {
             let hex = Value::Bytes(raw.to_vec()).text();

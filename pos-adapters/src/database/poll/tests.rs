@@ -62,9 +62,8 @@ impl Table {
     fn answer(&self, ask: &Ask) -> Rows {
         let key = |row: &(i64, Timestamp, &str)| if ask.order == Order::Seq { row.0 } else { row.1.0 };
         let bound = |bound: &Option<Value>| {
-            bound.as_ref().map(|bound| match bound {
-                Value::Integer(number) => *number,
-                other => self.mapper.clone().time(other).unwrap().0,
+            bound.as_ref().map(|bound| {
+                if let Value::Integer(number) = bound { *number } else { self.mapper.clone().time(bound).unwrap().0 }
             })
         };
         let (from, until) = (bound(&ask.from), bound(&ask.until));

@@ -1,5 +1,6 @@
 //! Several tills at work while we read, and what they feel of it.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +13,9 @@ use super::till::{Database, EVERY, Kind, Till};
 
 const TILLS: u64 = 4;
 const OPERATIONS: u64 = 50;
+/// Of each way, in turns.
+const ROUNDS: u32 = 4;
+const SALES_MEASURED: usize = 1000;
 
 /// Numbers that look like chance and are the same each time.
 struct Dice(u64);
@@ -88,7 +92,7 @@ fn what_several_tills_do_at_the_same_time_is_counted_exactly_once() {
                 while is_open.load(Ordering::Relaxed) {
                     looks += 1;
                     shop.wait(3);
-                    if looks % 25 == 0 {
+                    if looks.is_multiple_of(25) {
                         shop.restart();
                     }
                     // A lock that a till holds for too long is an error of this look only.
@@ -106,7 +110,6 @@ fn what_several_tills_do_at_the_same_time_is_counted_exactly_once() {
 #[test]
 #[ignore = "measures; run it alone with --ignored --nocapture"]
 fn what_a_till_feels_of_us() {
-    const SALES_MEASURED: usize = 1500;
     for kind in EVERY {
         let Some(shop) = Shop::open(kind, SALES, "\"poll\": \"200ms\"") else { continue };
         let mut till = shop.database.till();
@@ -120,52 +123,74 @@ fn what_a_till_feels_of_us() {
         till.run("BEGIN");
         till.run(&fill);
         till.run("INSERT INTO sale_line SELECT id, 1, 'A', 1 FROM sale; COMMIT");
-        let mut alone = Vec::new();
-        let mut beside = Vec::new();
-        for round in 0..6_u32 {
-            if round % 2 == 0 {
-                sell(&mut till, &shop, SALES_MEASURED, round, &mut alone);
-                continue;
+        let started = Instant::now();
+        let modes: [Option<&str>; 3] = [None, Some("2s"), Some("200ms")];
+        let mut times = [const { Vec::new() }; 3];
+        for round in 0..ROUNDS {
+            for (mode, times) in modes.iter().zip(&mut times) {
+                let name = format!("r{round}{}", mode.unwrap_or_default());
+                let Some(poll) = mode else {
+                    sell(&mut till, &shop, started, &name, times);
+                    continue;
+                };
+                let settings = settings(&shop.database, SALES, &format!("\"poll\": \"{poll}\""), None);
+                let stop = AtomicBool::new(false);
+                let caught_up = Barrier::new(2);
+                thread::scope(|scope| {
+                    let (stop, settings, caught_up) = (&stop, &settings, &caught_up);
+                    let start = shop.now;
+                    scope.spawn(move || keep_reading(source(settings, kind), start, started, caught_up, stop));
+                    caught_up.wait();
+                    sell(&mut till, &shop, started, &name, times);
+                    stop.store(true, Ordering::Relaxed);
+                });
             }
-            let settings = settings(&shop.database, SALES, "\"poll\": \"200ms\"", None);
-            let stop = AtomicBool::new(false);
-            thread::scope(|scope| {
-                let (stop, settings) = (&stop, &settings);
-                let start = shop.now;
-                scope.spawn(move || keep_reading(source(settings, kind), start, stop));
-                sell(&mut till, &shop, SALES_MEASURED, round, &mut beside);
-                stop.store(true, Ordering::Relaxed);
-            });
         }
-        println!("{kind:?}: alone {}, with us {}", figures(&mut alone), figures(&mut beside));
+        for (mode, times) in modes.iter().zip(&mut times) {
+            let beside = mode.map_or("alone".to_owned(), |poll| format!("read every {poll}"));
+            println!("{kind:?}, {beside}: {}", figures(times));
+        }
     }
 }
 
-fn keep_reading(mut source: Box<dyn PosSource>, start: Timestamp, stop: &AtomicBool) {
+fn keep_reading(
+    mut source: Box<dyn PosSource>,
+    start: Timestamp,
+    started: Instant,
+    caught_up: &Barrier,
+    stop: &AtomicBool,
+) {
     source.resume(Vec::new());
-    let since = Instant::now();
+    let mut is_waited_for = true;
     while !stop.load(Ordering::Relaxed) {
-        let now = start.plus(since.elapsed());
-        match source.poll(&[], now) {
-            Ok(Poll::Quiet { again_in }) => thread::park_timeout(again_in.min(Duration::from_millis(200))),
+        match source.poll(&[], start.plus(started.elapsed())) {
+            Ok(Poll::Quiet { again_in }) => {
+                if is_waited_for && source.backlog_bytes() == Some(0) {
+                    is_waited_for = false;
+                    caught_up.wait();
+                }
+                let until = Instant::now() + again_in;
+                while Instant::now() < until && !stop.load(Ordering::Relaxed) {
+                    thread::park_timeout(Duration::from_millis(50).min(again_in));
+                }
+            }
             Ok(Poll::Chunk(_)) => {}
             Err(error) => println!("a look failed: {}", super::shop::chain(&error)),
         }
     }
 }
 
-fn sell(till: &mut Till, shop: &Shop, sales: usize, round: u32, times: &mut Vec<Duration>) {
+fn sell(till: &mut Till, shop: &Shop, started: Instant, name: &str, times: &mut Vec<Duration>) {
     let begin = if shop.database.kind == Kind::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-    let at = shop.at(0);
-    for number in 0..sales {
-        let uid = format!("r{round}-{number}");
-        let sql = sale(&uid, &at, &at, "A", "1");
+    for number in 0..SALES_MEASURED {
+        let at = time(shop.now.plus(started.elapsed()));
+        let sql = sale(&format!("{name}-{number}"), &at, &at, "A", "1");
         let since = Instant::now();
         till.run(begin);
         till.run(&sql);
         till.run("COMMIT");
         times.push(since.elapsed());
-        thread::park_timeout(Duration::from_micros(500));
+        thread::park_timeout(Duration::from_millis(2));
     }
 }
 

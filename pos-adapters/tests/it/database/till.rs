@@ -196,7 +196,7 @@ impl Till {
                     .into_iter()
                     .filter_map(|message| match message {
                         tokio_postgres::SimpleQueryMessage::Row(found) => Some(row(found)),
-                        _ => None,
+                        tokio_postgres::SimpleQueryMessage::CommandComplete(_) | _ => None,
                     })
                     .collect()
             }
