@@ -268,7 +268,7 @@ pub(crate) fn settings(database: &Database, sales: &str, more: &str, login: Opti
             match kind {
                 Kind::Postgres => "postgres",
                 Kind::Firebird => "firebird",
-                _ => "mysql",
+                Kind::Mariadb | Kind::Odbc | Kind::Sqlite => "mysql",
             },
             server.host,
             server.port,

@@ -128,7 +128,7 @@ pub(crate) enum Till {
     Postgres(Runtime, Box<tokio_postgres::Client>),
     Mariadb(Runtime, Box<mysql_async::Conn>),
     Sqlite(rusqlite::Connection),
-    Firebird(firebird::Till),
+    Firebird(Box<firebird::Till>),
 }
 
 impl Till {
@@ -137,7 +137,7 @@ impl Till {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         match kind {
             Kind::Sqlite => None,
-            Kind::Firebird => firebird::Till::connect(&server, database).map(Self::Firebird),
+            Kind::Firebird => firebird::Till::connect(&server, database).map(|till| Self::Firebird(Box::new(till))),
             Kind::Postgres | Kind::Odbc => {
                 let mut config = tokio_postgres::Config::new();
                 config.host(&server.host).port(server.port).user(&server.user).password(&server.password);
