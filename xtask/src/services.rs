@@ -28,6 +28,7 @@ const PACKAGES: &[&str] = &[
     "firebird3.0-server",
     "openssl",
     "unixodbc",
+    "unixodbc-dev",
     "odbc-postgresql",
     "libsqliteodbc",
     "odbc-mdbtools",
@@ -126,7 +127,8 @@ pub(crate) fn provide() -> anyhow::Result<Services> {
     let missing = shell::find("mariadbd").is_none() && sbin("mariadbd").is_none()
         || postgres_programs().is_none()
         || sbin("firebird").is_none()
-        || shell::find("isql").is_none();
+        || shell::find("isql").is_none()
+        || !has_odbc();
     if missing && shell::may_install() {
         say::step("Installing database servers");
         shell::install(PACKAGES)?;
@@ -144,6 +146,11 @@ pub(crate) fn provide() -> anyhow::Result<Services> {
     write(&folder().join("pids"), &lines(pids))?;
     write(&folder().join("env"), &lines(services.variables.clone()))?;
     Ok(services)
+}
+
+/// Whether the engine for ODBC can be built: it links the driver manager.
+pub(crate) fn has_odbc() -> bool {
+    Path::new("/usr/include/sql.h").is_file()
 }
 
 fn start_postgres(services: &mut Services) -> anyhow::Result<()> {
@@ -234,13 +241,12 @@ fn start_firebird(services: &mut Services) -> anyhow::Result<()> {
     let port = free_port()?;
     let library = firebird_library().context("Firebird's library folder is not below /usr/lib")?;
     let shared = Path::new("/usr/share/firebird/3.0");
-    for (target, name) in [
-        (library.join("plugins"), "plugins"),
-        (library.join("intl"), "intl"),
-        (shared.join("firebird.msg"), "firebird.msg"),
-    ] {
-        link(&target, &place.join(name))?;
-    }
+    link(&library.join("plugins"), &place.join("plugins"))?;
+    link(&shared.join("firebird.msg"), &place.join("firebird.msg"))?;
+    // Character sets are found only in a file that really is in the root folder.
+    let sets = "intl/libfbintl.so";
+    fs::create_dir_all(place.join("intl")).context("cannot make intl")?;
+    fs::copy(library.join(sets), place.join(sets)).with_context(|| format!("cannot copy {sets}"))?;
     let security = place.join("security3.fdb").display().to_string();
     let settings = format!(
         "SecurityDatabase = {security}\nRemoteServicePort = {port}\nRemoteBindAddress = 127.0.0.1\nDatabaseAccess = Full\n\

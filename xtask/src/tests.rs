@@ -30,6 +30,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         tests.arg("--workspace");
     }
+    if services::has_odbc() {
+        tests.args(["--features", "pos-adapters/odbc"]);
+    } else {
+        say::step("The ODBC driver manager is not installed (package `unixodbc-dev`); its engine is left out");
+    }
     if let Some(folder) = contracts {
         tests.env(contracts::VARIABLE, folder);
     }

@@ -39,6 +39,8 @@ pub enum Dialect {
     Sqlite,
     /// Whatever an ODBC driver speaks; queries keep to common SQL.
     Odbc,
+    /// A Microsoft Access file, read from a copy through ODBC.
+    Access,
 }
 
 impl Dialect {
@@ -52,6 +54,7 @@ impl Dialect {
             Self::Firebird => "firebird",
             Self::Sqlite => "sqlite",
             Self::Odbc => "odbc",
+            Self::Access => "access",
         }
     }
 }
@@ -102,7 +105,7 @@ impl Connection {
     #[must_use]
     pub fn address(&self) -> String {
         match self.dialect {
-            Dialect::Sqlite => self.path.display().to_string(),
+            Dialect::Sqlite | Dialect::Access => self.path.display().to_string(),
             Dialect::Odbc => self.connection_string.clone().unwrap_or_default(),
             Dialect::Postgres | Dialect::Mysql | Dialect::Mssql | Dialect::Firebird => {
                 let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();

@@ -71,6 +71,8 @@ pub struct Plan {
     pub settle: Duration,
     /// Share of transactions that may vanish at once.
     pub vanish_limit_percent: usize,
+    /// Where copies of a database that is a file are kept; filled in when it is opened.
+    pub own_files: PathBuf,
 }
 
 /// How the words and signs of the sales query are to be understood.
@@ -188,6 +190,7 @@ impl Plan {
             rescan_days,
             settle,
             vanish_limit_percent: percent(vanish_limit),
+            own_files: PathBuf::new(),
         })
     }
 }
@@ -202,12 +205,16 @@ fn hundredfold(share: f64) -> f64 {
     share * 100.0 + 1e-9
 }
 
+/// The driver of Microsoft's Access Database Engine.
+const ACCESS_DRIVER: &str = "Driver={Microsoft Access Driver (*.mdb, *.accdb)}";
+
 fn connection(settings: &DatabaseSettings, faults: &mut Faults) -> Connection {
     let dialect = settings.engine;
     if !engines::is_built(dialect) {
         faults.add("engine", format!("this build has no engine `{}`", dialect.as_str()));
     }
-    let (file, odbc) = (dialect == Dialect::Sqlite, dialect == Dialect::Odbc);
+    let access = dialect == Dialect::Access;
+    let (file, odbc) = (dialect == Dialect::Sqlite || access, dialect == Dialect::Odbc);
     let word = dialect.as_str();
     let needed = |faults: &mut Faults, key: &str, value: &Option<String>, is_needed: bool| {
         let given = value.as_ref().is_some_and(|value| !value.trim().is_empty());
@@ -219,12 +226,14 @@ fn connection(settings: &DatabaseSettings, faults: &mut Faults) -> Connection {
         }
     };
     needed(faults, "path", &settings.path, file);
-    needed(faults, "connection", &settings.connection, odbc);
+    if !access {
+        needed(faults, "connection", &settings.connection, odbc);
+    }
     needed(faults, "database", &settings.database, !file && !odbc);
     if !odbc {
         needed(faults, "user", &settings.user, !file);
     }
-    if file && settings.password.is_some() {
+    if dialect == Dialect::Sqlite && settings.password.is_some() {
         faults.add("password", "has no meaning with engine `sqlite`");
     }
     if (file || odbc) && settings.host.is_some() {
@@ -236,6 +245,10 @@ fn connection(settings: &DatabaseSettings, faults: &mut Faults) -> Connection {
     let host = settings.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
     let local = ["localhost", "::1"].contains(&host.as_str()) || host.starts_with("127.") || host.starts_with('/');
     let tls = settings.tls.unwrap_or(if local || file || odbc { Tls::Off } else { Tls::Encrypt });
+    if dialect == Dialect::Mssql && tls != Tls::Off {
+        faults
+            .add("tls", "this build has no encryption for SQL Server: write `tls = \"off\"` if the network is trusted");
+    }
     if (tls == Tls::Verify) != settings.tls_ca.is_some() {
         faults.add("tls_ca", "goes with `tls = \"verify\"`");
     }
@@ -251,7 +264,7 @@ fn connection(settings: &DatabaseSettings, faults: &mut Faults) -> Connection {
         tls,
         tls_ca: settings.tls_ca.clone().map(PathBuf::from),
         charset: settings.charset.clone(),
-        connection_string: settings.connection.clone(),
+        connection_string: settings.connection.clone().or_else(|| access.then(|| ACCESS_DRIVER.to_owned())),
     }
 }
 
@@ -264,7 +277,7 @@ fn profile(settings: &DatabaseSettings, faults: &mut Faults) -> Option<&'static 
     };
     let dialect = settings.engine;
     // ODBC may lead to any of them.
-    if dialect != Dialect::Odbc && !profile.dialects.contains(&dialect) {
+    if !matches!(dialect, Dialect::Odbc | Dialect::Access) && !profile.dialects.contains(&dialect) {
         let known: Vec<&str> = profile.dialects.iter().map(|dialect| dialect.as_str()).collect();
         faults.add("engine", format!("profile `{name}` is for {}", known.join(", ")));
     }

@@ -80,6 +80,7 @@ fn limited(dialect: Dialect, query: &str, rest: &str, rows_max: usize) -> String
         Dialect::Firebird => format!("SELECT FIRST {rows_max} t.* FROM ({query}) t{rest}"),
         // No limit is common to all; the driver stops fetching.
         Dialect::Odbc => format!("SELECT t.* FROM ({query}) t{rest}"),
+        Dialect::Access => format!("SELECT TOP {rows_max} t.* FROM ({query}) t{rest}"),
     }
 }
 

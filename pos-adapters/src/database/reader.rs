@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sync_core::model::Timestamp;
 
-use super::engine::{Engine, Rows};
+use super::engine::{Dialect, Engine, Rows};
 use super::engines;
 use super::map::{Columns, Mapper};
 use super::plan::{Plan, day_start};
@@ -140,7 +140,13 @@ pub(super) fn open(plan: &Plan, secrets: &dyn SecretReader) -> Result<Box<dyn En
         let password = secrets.read(reference);
         connection.password = Some(password.map_err(|reason| unreachable(plan, reason.into()))?);
     }
-    engines::open(connection).map_err(|reason| unreachable(plan, reason.into()))
+    let opened = match connection.dialect {
+        Dialect::Access => engines::open_copy(connection, &plan.own_files),
+        Dialect::Postgres | Dialect::Mysql | Dialect::Mssql | Dialect::Firebird | Dialect::Sqlite | Dialect::Odbc => {
+            engines::open(connection)
+        }
+    };
+    opened.map_err(|reason| unreachable(plan, reason.into()))
 }
 
 /// Finds out which columns there are, and goes on from the cursors; `true` where there are none.

@@ -26,7 +26,8 @@ pub struct DatabaseSettings {
     pub name: String,
     /// The kind of source.
     pub kind: DatabaseKind,
-    /// What the database is: `postgres`, `mysql` (MariaDB too), `mssql`, `firebird`, `sqlite` or `odbc`.
+    /// What the database is: `postgres`, `mysql` (MariaDB too), `mssql`, `firebird`, `sqlite`, `access` (a
+    /// file, read from a copy) or `odbc`.
     pub engine: Dialect,
     /// Name or address of the server. Default: `127.0.0.1`.
     #[serde(default)]
@@ -46,7 +47,7 @@ pub struct DatabaseSettings {
     /// Its password, by reference: `env:NAME`, `file:/path` or `credential:NAME`.
     #[serde(default)]
     pub password: Option<String>,
-    /// The file of an SQLite database.
+    /// The file of an SQLite or Access database.
     #[serde(default)]
     pub path: Option<String>,
     /// `off`, `encrypt` (whoever answers), or `verify` (the certificate must come from `tls_ca`). Default: `off` on this
@@ -59,7 +60,8 @@ pub struct DatabaseSettings {
     /// Character set of columns that do not say theirs (Firebird's `NONE`), e.g. `cp1252`.
     #[serde(default)]
     pub charset: Option<String>,
-    /// ODBC connection string, without the password: `Driver={…};…` or `DSN=…`.
+    /// ODBC connection string, without the password: `Driver={…};…` or `DSN=…`. With Access only the driver; default:
+    /// Microsoft's.
     #[serde(default)]
     pub connection: Option<String>,
     /// A known POS. Without one, `[source.queries]` says how to read.
@@ -200,13 +202,18 @@ impl SourceSettings for DatabaseSettings {
     }
 
     fn open(&self, context: &SourceContext) -> Result<Box<dyn PosSource>, Vec<SettingFault>> {
-        let plan = Plan::new(self, &context.zone)?;
+        let mut plan = Plan::new(self, &context.zone)?;
+        plan.own_files.clone_from(&context.own_files);
         Ok(Box::new(DatabaseSource::new(plan, Arc::clone(&context.secrets))))
     }
 
     fn probe(&self, context: &SourceContext) -> Vec<Finding> {
         match Plan::new(self, &context.zone) {
-            Ok(plan) => check::findings(&plan, &*context.secrets),
+            Ok(mut plan) => {
+                // Not the copy that the running agent reads.
+                plan.own_files = context.own_files.join("check");
+                check::findings(&plan, &*context.secrets)
+            }
             // Faults of settings are shown when they are read.
             Err(_) => Vec::new(),
         }

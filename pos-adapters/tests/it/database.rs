@@ -9,6 +9,7 @@
 
 mod busy;
 mod edits;
+mod firebird;
 mod order;
 mod reach;
 mod rights;

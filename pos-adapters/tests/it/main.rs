@@ -6,8 +6,18 @@ mod chunking;
 #[cfg(all(feature = "postgres", feature = "mysql"))]
 mod database;
 mod export;
+#[cfg(feature = "firebird")]
+mod firebird;
+#[cfg(any(feature = "firebird", feature = "odbc"))]
+mod gate;
 mod journal;
+#[cfg(feature = "mssql")]
+mod mssql;
+#[cfg(feature = "odbc")]
+mod odbc;
 mod settings;
 mod support;
+#[cfg(feature = "mssql")]
+mod tds;
 mod text;
 mod tickets;

@@ -9,7 +9,7 @@ use pos_adapters::{Poll, PosSource};
 use sync_core::model::Timestamp;
 
 use super::shop::{NO_SEQ, SALES, Shop, line, sale, settings, source, time};
-use super::till::{ALL, Database, Kind, Till};
+use super::till::{Database, EVERY, Kind, Till};
 
 const TILLS: u64 = 4;
 const OPERATIONS: u64 = 50;
@@ -71,7 +71,7 @@ fn work(database: &Database, number: u64, start: Timestamp) {
 #[test]
 fn what_several_tills_do_at_the_same_time_is_counted_exactly_once() {
     for (sales, more) in [(SALES, ""), (NO_SEQ, "\"rules\": {\"ticket_is_unique\": true}")] {
-        Shop::each(&ALL, sales, more, |shop| {
+        Shop::each(&EVERY, sales, more, |shop| {
             let (database, start) = (shop.database.clone(), shop.now);
             let is_open = AtomicBool::new(true);
             thread::scope(|scope| {
@@ -112,7 +112,7 @@ fn what_several_tills_do_at_the_same_time_is_counted_exactly_once() {
 #[test]
 #[ignore = "measures; run it alone with --ignored --nocapture"]
 fn what_a_till_feels_of_us() {
-    for kind in ALL {
+    for kind in EVERY {
         let Some(shop) = Shop::open(kind, SALES, "\"poll\": \"200ms\"") else { continue };
         let mut till = shop.database.till();
         let mut fill = String::new();

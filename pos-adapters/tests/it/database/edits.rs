@@ -3,7 +3,7 @@
 use sync_core::model::TransactionStatus;
 
 use super::shop::{BARE, NO_CHANGED, NO_SEQ, SALES, Shop, line, sale};
-use super::till::{ALL, Kind};
+use super::till::{EVERY, Kind};
 
 const UNIQUE: &str = "\"rules\": {\"ticket_is_unique\": true}";
 
@@ -13,7 +13,7 @@ const WAYS: [(&str, &str); 4] = [(SALES, ""), (NO_CHANGED, ""), (NO_SEQ, UNIQUE)
 #[test]
 fn an_edited_ticket_moves_the_difference() {
     for (sales, more) in WAYS {
-        Shop::each(&ALL, sales, more, |shop| {
+        Shop::each(&EVERY, sales, more, |shop| {
             let mut till = shop.database.till();
             shop.read();
             let now = shop.at(0);
@@ -34,7 +34,7 @@ fn an_edited_ticket_moves_the_difference() {
 
 #[test]
 fn a_ticket_that_is_edited_a_week_later_is_found() {
-    Shop::each(&ALL, NO_CHANGED, "", |shop| {
+    Shop::each(&EVERY, NO_CHANGED, "", |shop| {
         let mut till = shop.database.till();
         shop.read();
         let now = shop.at(0);
@@ -57,7 +57,7 @@ fn a_ticket_that_is_edited_a_week_later_is_found() {
 #[test]
 fn a_voided_ticket_is_taken_back_and_a_restored_one_moves_again() {
     for (sales, more) in WAYS {
-        Shop::each(&ALL, sales, more, |shop| {
+        Shop::each(&EVERY, sales, more, |shop| {
             let mut till = shop.database.till();
             shop.read();
             let now = shop.at(0);
@@ -81,7 +81,7 @@ fn a_voided_ticket_is_taken_back_and_a_restored_one_moves_again() {
 #[test]
 fn a_deleted_ticket_is_taken_back() {
     for (sales, more) in WAYS {
-        Shop::each(&ALL, sales, more, |shop| {
+        Shop::each(&EVERY, sales, more, |shop| {
             let mut till = shop.database.till();
             shop.read();
             for number in 0..20 {
@@ -108,7 +108,7 @@ fn a_deleted_ticket_is_taken_back() {
 #[test]
 fn a_ticket_that_is_deleted_while_nobody_looks_is_taken_back() {
     for (sales, more) in WAYS {
-        Shop::each(&ALL, sales, more, |shop| {
+        Shop::each(&EVERY, sales, more, |shop| {
             let mut till = shop.database.till();
             shop.read();
             for number in 0..20 {
@@ -128,7 +128,7 @@ fn a_ticket_that_is_deleted_while_nobody_looks_is_taken_back() {
 
 #[test]
 fn a_ticket_is_not_read_before_its_lines_are_there() {
-    Shop::each(&ALL, SALES, "\"rules\": {\"lines_come_later\": true}", |shop| {
+    Shop::each(&EVERY, SALES, "\"rules\": {\"lines_come_later\": true}", |shop| {
         let mut till = shop.database.till();
         shop.read();
         let now = shop.at(0);
@@ -151,7 +151,7 @@ fn a_ticket_is_not_read_before_its_lines_are_there() {
 
 #[test]
 fn a_ticket_that_never_agrees_is_set_aside_once_and_taken_when_it_does() {
-    Shop::each(&ALL, SALES, "", |shop| {
+    Shop::each(&EVERY, SALES, "", |shop| {
         let mut till = shop.database.till();
         shop.read();
         let now = shop.at(0);
@@ -173,7 +173,7 @@ fn a_ticket_that_never_agrees_is_set_aside_once_and_taken_when_it_does() {
 
 #[test]
 fn numbers_that_come_again_after_a_restore_are_other_tickets() {
-    Shop::each(&ALL, SALES, "", |shop| {
+    Shop::each(&EVERY, SALES, "", |shop| {
         let mut till = shop.database.till();
         shop.read();
         for number in 0..30 {
@@ -184,7 +184,8 @@ fn numbers_that_come_again_after_a_restore_are_other_tickets() {
         // The last two never happened, as far as the database knows, and their numbers are given again.
         till.run("DELETE FROM sale_line WHERE sale_id > 28; DELETE FROM sale WHERE id > 28");
         match shop.database.kind {
-            Kind::Postgres => till.run("SELECT setval('sale_id_seq', 28)"),
+            Kind::Postgres | Kind::Odbc => till.run("SELECT setval('sale_id_seq', 28)"),
+            Kind::Firebird => till.run("ALTER TABLE sale ALTER COLUMN id RESTART WITH 28"),
             Kind::Mariadb => till.run("ALTER TABLE sale AUTO_INCREMENT = 29"),
             Kind::Sqlite => {}
         }
@@ -201,7 +202,7 @@ fn numbers_that_come_again_after_a_restore_are_other_tickets() {
 
 #[test]
 fn a_database_that_is_put_back_far_reverses_nothing_by_itself() {
-    Shop::each(&ALL, SALES, "", |shop| {
+    Shop::each(&EVERY, SALES, "", |shop| {
         let mut till = shop.database.till();
         shop.read();
         for number in 0..30 {

@@ -1,11 +1,11 @@
 //! What commits late, or out of order, or by a wrong clock.
 
 use super::shop::{BARE, NO_SEQ, SALES, Shop, sale};
-use super::till::{ALL, Kind, SERVERS};
+use super::till::{EVERY, EVERY_SERVER, Kind};
 
 #[test]
 fn a_number_that_commits_after_a_higher_one_is_found() {
-    Shop::each(&SERVERS, SALES, "", |shop| {
+    Shop::each(&EVERY_SERVER, SALES, "", |shop| {
         let (mut slow, mut quick) = (shop.database.till(), shop.database.till());
         let now = shop.at(0);
         quick.run(&sale("t0", &now, &now, "A", "1"));
@@ -24,7 +24,7 @@ fn a_number_that_commits_after_a_higher_one_is_found() {
 
 #[test]
 fn a_commit_that_comes_half_an_hour_and_many_tickets_later_is_found() {
-    Shop::each(&SERVERS, SALES, "", |shop| {
+    Shop::each(&EVERY_SERVER, SALES, "", |shop| {
         let (mut slow, mut quick) = (shop.database.till(), shop.database.till());
         shop.read();
         let began = shop.at(0);
@@ -45,7 +45,7 @@ fn a_commit_that_comes_half_an_hour_and_many_tickets_later_is_found() {
 
 #[test]
 fn a_sale_that_is_rolled_back_holds_nothing_up() {
-    Shop::each(&SERVERS, SALES, "", |shop| {
+    Shop::each(&EVERY_SERVER, SALES, "", |shop| {
         let mut till = shop.database.till();
         shop.read();
         let now = shop.at(0);
@@ -87,7 +87,7 @@ fn an_uncommitted_sale_moves_nothing_on_a_single_writer_database_either() {
 
 #[test]
 fn tills_whose_clocks_are_hours_off_are_read_at_once() {
-    Shop::each(&ALL, SALES, "", |shop| {
+    Shop::each(&EVERY, SALES, "", |shop| {
         let mut till = shop.database.till();
         shop.read();
         for (number, off) in [-3 * 3600, 0, 3 * 3600, -5].into_iter().enumerate() {
@@ -104,7 +104,7 @@ fn tills_whose_clocks_are_hours_off_are_read_at_once() {
 #[test]
 fn without_numbers_a_clock_within_the_window_is_found_and_one_beyond_by_the_rescan() {
     for sales in [NO_SEQ, BARE] {
-        Shop::each(&ALL, sales, "\"rules\": {\"ticket_is_unique\": true}", |shop| {
+        Shop::each(&EVERY, sales, "\"rules\": {\"ticket_is_unique\": true}", |shop| {
             let mut till = shop.database.till();
             shop.read();
             let ahead = shop.at(3600);
@@ -127,7 +127,7 @@ fn without_numbers_a_clock_within_the_window_is_found_and_one_beyond_by_the_resc
 
 #[test]
 fn an_offline_till_that_uploads_days_later_is_read_when_it_uploads() {
-    Shop::each(&ALL, SALES, "", |shop| {
+    Shop::each(&EVERY, SALES, "", |shop| {
         let mut till = shop.database.till();
         shop.read();
         for number in 0..5 {
@@ -139,7 +139,7 @@ fn an_offline_till_that_uploads_days_later_is_read_when_it_uploads() {
         shop.agrees();
     });
     // Its tickets have no numbers, but the server stamps them when they arrive.
-    Shop::each(&ALL, NO_SEQ, "\"rules\": {\"ticket_is_unique\": true}", |shop| {
+    Shop::each(&EVERY, NO_SEQ, "\"rules\": {\"ticket_is_unique\": true}", |shop| {
         let mut till = shop.database.till();
         shop.read();
         till.run(&sale("off", &shop.at(-3 * 86_400), &shop.at(0), "A", "1"));
@@ -150,7 +150,7 @@ fn an_offline_till_that_uploads_days_later_is_read_when_it_uploads() {
 
 #[test]
 fn what_was_sold_before_the_start_is_not_taken_and_what_was_sold_since_is() {
-    Shop::each(&ALL, SALES, "\"since\": \"2026-03-01\"", |shop| {
+    Shop::each(&EVERY, SALES, "\"since\": \"2026-03-01\"", |shop| {
         let mut till = shop.database.till();
         for (number, days) in [40, 3, 1, 0].into_iter().enumerate() {
             let at = shop.at(-days * 86_400);

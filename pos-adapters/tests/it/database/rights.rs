@@ -18,7 +18,7 @@ fn login(shop: &Shop, more: &str) -> String {
     let name = format!("reader_{}", shop.database.name);
     let mut till = shop.database.till();
     let to = match shop.database.kind {
-        Kind::Postgres => {
+        Kind::Postgres | Kind::Odbc => {
             till.run(&format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'"));
             name.clone()
         }
@@ -26,7 +26,7 @@ fn login(shop: &Shop, more: &str) -> String {
             till.run(&format!("CREATE USER '{name}'@'%' IDENTIFIED BY '{PASSWORD}'"));
             format!("'{name}'@'%'")
         }
-        Kind::Sqlite => return name,
+        Kind::Sqlite | Kind::Firebird => return name,
     };
     till.run(&format!("GRANT SELECT ON sale TO {to}; GRANT SELECT ON sale_line TO {to}"));
     if !more.is_empty() {

@@ -8,14 +8,23 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::firebird;
+
 /// A database product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Postgres,
     Mariadb,
     Sqlite,
+    Firebird,
+    /// PostgreSQL through ODBC.
+    Odbc,
 }
 
+/// Every server by every engine that reaches it.
+pub(crate) const EVERY_SERVER: [Kind; 4] = [Kind::Postgres, Kind::Mariadb, Kind::Firebird, Kind::Odbc];
+/// Those and SQLite.
+pub(crate) const EVERY: [Kind; 5] = [Kind::Postgres, Kind::Mariadb, Kind::Firebird, Kind::Odbc, Kind::Sqlite];
 /// Both servers, where several writers may be at work at the same time.
 pub(crate) const SERVERS: [Kind; 2] = [Kind::Postgres, Kind::Mariadb];
 /// All of them.
@@ -24,25 +33,36 @@ pub(crate) const ALL: [Kind; 3] = [Kind::Postgres, Kind::Mariadb, Kind::Sqlite];
 impl Kind {
     const fn variable(self) -> Option<&'static str> {
         match self {
-            Self::Postgres => Some("TILLSYNC_TEST_POSTGRES"),
+            Self::Postgres | Self::Odbc => Some("TILLSYNC_TEST_POSTGRES"),
+            Self::Firebird => Some("TILLSYNC_TEST_FIREBIRD"),
             Self::Mariadb => Some("TILLSYNC_TEST_MARIADB"),
             Self::Sqlite => None,
         }
     }
 }
 
-/// A server as a variable names it: `user:password@host:port`.
+/// A server as a variable names it: `user:password@host:port`, with `/folder` where databases are files.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     pub(crate) user: String,
     pub(crate) password: String,
     pub(crate) host: String,
     pub(crate) port: u16,
+    pub(crate) folder: String,
 }
 
 /// The server of a kind; `None`, said once for each test, where there is none.
 pub(crate) fn server(kind: Kind) -> Option<Server> {
     let variable = kind.variable()?;
+    let is_built = match kind {
+        Kind::Firebird => cfg!(feature = "firebird"),
+        Kind::Odbc => cfg!(feature = "odbc"),
+        Kind::Postgres | Kind::Mariadb | Kind::Sqlite => true,
+    };
+    if !is_built {
+        println!("skipped: the engine of {kind:?} is not in this build");
+        return None;
+    }
     let Ok(text) = env::var(variable) else {
         println!("skipped: {variable} is not set; `cargo xtask services start` starts the servers");
         return None;
@@ -50,7 +70,9 @@ pub(crate) fn server(kind: Kind) -> Option<Server> {
     let (login, place) = text.split_once('@').unwrap();
     let (user, password) = login.split_once(':').unwrap();
     let (host, port) = place.split_once(':').unwrap();
-    Some(Server { user: user.into(), password: password.into(), host: host.into(), port: port.parse().unwrap() })
+    let (port, folder) = port.split_at(port.find('/').unwrap_or(port.len()));
+    let (user, password, host, folder) = (user.into(), password.into(), host.into(), folder.into());
+    Some(Server { user, password, host, port: port.parse().unwrap(), folder })
 }
 
 /// An empty database of one test.
@@ -72,7 +94,11 @@ impl Database {
             Kind::Sqlite => {
                 database.open()?.run("PRAGMA journal_mode = WAL");
             }
-            Kind::Postgres => Till::connect(kind, "postgres")?.run(&format!("CREATE DATABASE {name}")),
+            Kind::Firebird => {
+                let path = PathBuf::from(server(kind)?.folder).join(format!("{name}.fdb"));
+                return firebird::create(&path).map(|()| Self { path, ..database });
+            }
+            Kind::Postgres | Kind::Odbc => Till::connect(kind, "postgres")?.run(&format!("CREATE DATABASE {name}")),
             Kind::Mariadb => Till::connect(kind, "information_schema")?.run(&format!("CREATE DATABASE {name}")),
         }
         Some(database)
@@ -86,7 +112,8 @@ impl Database {
                 db.busy_timeout(Duration::from_secs(20)).unwrap();
                 Some(Till::Sqlite(db))
             }
-            Kind::Postgres | Kind::Mariadb => Till::connect(self.kind, &self.name),
+            Kind::Firebird => Till::connect(self.kind, self.path.to_str()?),
+            Kind::Postgres | Kind::Odbc | Kind::Mariadb => Till::connect(self.kind, &self.name),
         }
     }
 
@@ -101,6 +128,7 @@ pub(crate) enum Till {
     Postgres(Runtime, Box<tokio_postgres::Client>),
     Mariadb(Runtime, Box<mysql_async::Conn>),
     Sqlite(rusqlite::Connection),
+    Firebird(firebird::Till),
 }
 
 impl Till {
@@ -109,7 +137,8 @@ impl Till {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         match kind {
             Kind::Sqlite => None,
-            Kind::Postgres => {
+            Kind::Firebird => firebird::Till::connect(&server, database).map(Self::Firebird),
+            Kind::Postgres | Kind::Odbc => {
                 let mut config = tokio_postgres::Config::new();
                 config.host(&server.host).port(server.port).user(&server.user).password(&server.password);
                 config.dbname(database);
@@ -151,6 +180,7 @@ impl Till {
                 Ok(())
             }
             Self::Sqlite(db) => db.execute_batch(sql).map_err(|e| e.to_string()),
+            Self::Firebird(till) => till.run(sql),
         }
     }
 
@@ -183,6 +213,7 @@ impl Till {
                     .map(|row| row.unwrap_raw().into_iter().map(text).collect())
                     .collect()
             }
+            Self::Firebird(till) => till.rows(sql),
             Self::Sqlite(db) => {
                 let mut statement = db.prepare(sql).unwrap();
                 let width = statement.column_count();
