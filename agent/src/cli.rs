@@ -1,5 +1,5 @@
 //! The command line: what can be asked, and how it is answered. Commands that only need the configuration are
-//! carried out here (`check`, `mask-config`, `config-schema`, `completions`); the others only have their shape here.
+//! carried out here (`check`, `grants`, `mask-config`, `config-schema`, `completions`); the others only have their shape here.
 //!
 //! Exit codes are in [`exit`]. Answers go to standard output, everything else to standard error.
 
@@ -12,6 +12,7 @@ use crate::config;
 use output::{Form, Output};
 
 pub mod check;
+pub mod grants;
 pub mod output;
 pub mod progress;
 pub mod show;
@@ -158,6 +159,11 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
     },
+    /// Print the script that gives a login of the POS's database exactly the rights that a profile needs.
+    #[command(
+        after_help = "Examples:\n  tillsync grants                             the profiles and their databases\n  tillsync grants odoo-pos\n  tillsync grants unicenta --engine mysql > grants.sql"
+    )]
+    Grants(grants::GrantsArgs),
     /// Print the configuration without secrets and personal bits.
     MaskConfig,
     /// Print the JSON Schema of the configuration, for editors.
@@ -174,7 +180,10 @@ impl Command {
     /// Does it work without a configuration?
     #[must_use]
     pub const fn needs_config(&self) -> bool {
-        !matches!(self, Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. })
+        !matches!(
+            self,
+            Self::ConfigSchema | Self::Completions { .. } | Self::MaskConfig | Self::Diag { .. } | Self::Grants(_)
+        )
     }
 }
 
@@ -291,6 +300,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
             check::print(out, &report)?;
             Ok(Some(report.exit_code()))
         }
+        Command::Grants(args) => grants::grants(args, out).map(Some),
         Command::MaskConfig => match config::masked(&cli.common.config) {
             Ok(text) => {
                 out.answer(&serde_json::json!({ "config": text }), |out| out.bytes(text.as_bytes()))?;
@@ -389,6 +399,8 @@ mod tests {
             "backup",
             "backup --output x",
             "restore --from x",
+            "grants",
+            "grants unicenta --engine mysql",
             "mask-config",
             "config-schema",
             "completions bash",

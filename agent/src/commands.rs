@@ -48,6 +48,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Restore { from } => restore(&config, from, out),
         Command::Diag { .. }
         | Command::Reconcile { .. }
+        | Command::Grants(_)
         | Command::MaskConfig
         | Command::ConfigSchema
         | Command::Completions { .. } => Ok(exit::USAGE),

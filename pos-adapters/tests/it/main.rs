@@ -15,6 +15,7 @@ mod journal;
 mod mssql;
 #[cfg(feature = "odbc")]
 mod odbc;
+mod profiles;
 mod settings;
 mod support;
 #[cfg(feature = "mssql")]

@@ -1,0 +1,11 @@
+-- Rights of Tillsync, profile `aronium`: Aronium POS (SQLite).
+-- SQLite has no logins: the file system decides. Nothing is to be run. Give the account that runs Tillsync
+--   read rights on the database file and on the files beside it that end in -wal and -shm,
+--   and, where the POS uses write-ahead logging, write rights on the -shm file only.
+-- Tillsync opens the file read-only and reads these columns:
+--   Document (Id, Number, DocumentTypeId, WarehouseId, StockDate, DateCreated, DateUpdated)
+--   DocumentItem (Id, DocumentId, ProductId, Quantity, ExpectedQuantity)
+--   DocumentType (Id, Code, StockDirection)
+--   Product (Id, Code, Name, Price, IsService, IsEnabled)
+--   Barcode (ProductId, Value)
+--   Stock (ProductId, WarehouseId, Quantity)

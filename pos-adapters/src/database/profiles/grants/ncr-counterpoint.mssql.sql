@@ -1,0 +1,26 @@
+-- Rights of Tillsync, profile `ncr-counterpoint`: NCR Counterpoint 8 (SQL Server).
+-- SQL Server. Change the password and the name of the POS's database, then run it as an administrator.
+-- The login can read the columns named here. It cannot write or see other columns.
+USE [THE_POS_DATABASE];
+CREATE LOGIN tillsync WITH PASSWORD = 'Change-This-Password-1', CHECK_POLICY = ON;
+CREATE USER tillsync FOR LOGIN tillsync;
+GRANT SELECT ON dbo.PS_TKT_HIST (DOC_ID, STR_ID, STA_ID, TKT_NO, TKT_TYP, BUS_DAT, TKT_DT, LST_MAINT_DT)
+  TO tillsync;
+GRANT SELECT ON dbo.PS_TKT_HIST_LIN (DOC_ID, BUS_DAT, LIN_SEQ_NO, LIN_TYP, ITEM_NO, QTY_SOLD, QTY_NUMER, QTY_DENOM, IS_KIT_PAR, ITEM_TYP, STK_LOC_ID, DIM_1_UPR, DIM_2_UPR, DIM_3_UPR)
+  TO tillsync;
+GRANT SELECT ON dbo.PS_TKT_HIST_LIN_CELL (DOC_ID, BUS_DAT, LIN_SEQ_NO, DIM_1_UPR, DIM_2_UPR, DIM_3_UPR, QTY_SOLD)
+  TO tillsync;
+GRANT SELECT ON dbo.PS_DOC_HDR (DOC_ID, DOC_TYP, STR_ID, STA_ID, TKT_NO, TKT_TYP, TKT_DT, LST_MAINT_DT, IS_DOC_COMMITTED)
+  TO tillsync;
+GRANT SELECT ON dbo.PS_DOC_LIN (DOC_ID, LIN_SEQ_NO, LIN_TYP, ITEM_NO, QTY_SOLD, QTY_NUMER, QTY_DENOM, IS_KIT_PAR, ITEM_TYP, STK_LOC_ID, DIM_1_UPR, DIM_2_UPR, DIM_3_UPR)
+  TO tillsync;
+GRANT SELECT ON dbo.PS_DOC_LIN_CELL (DOC_ID, LIN_SEQ_NO, DIM_1_UPR, DIM_2_UPR, DIM_3_UPR, QTY_SOLD)
+  TO tillsync;
+GRANT SELECT ON dbo.IM_ITEM (ITEM_NO, DESCR, ITEM_TYP, TRK_METH, PRC_1)
+  TO tillsync;
+GRANT SELECT ON dbo.IM_INV (ITEM_NO, LOC_ID, QTY_ON_HND)
+  TO tillsync;
+GRANT SELECT ON dbo.IM_INV_CELL (ITEM_NO, LOC_ID, DIM_1_UPR, DIM_2_UPR, DIM_3_UPR, QTY_ON_HND)
+  TO tillsync;
+GRANT SELECT ON dbo.IM_BARCOD (ITEM_NO, BARCOD, DIM_1_UPR, DIM_2_UPR, DIM_3_UPR)
+  TO tillsync;
