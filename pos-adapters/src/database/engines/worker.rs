@@ -193,6 +193,7 @@ impl<S: Session + 'static> Worker<S> {
     }
 
     /// Lets go of the connection, so that the next look makes one anew.
+    #[cfg(feature = "odbc")]
     pub(super) fn close(&mut self) {
         self.give_up(false);
     }

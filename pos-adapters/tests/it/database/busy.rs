@@ -89,9 +89,11 @@ fn what_several_tills_do_at_the_same_time_is_counted_exactly_once() {
                     is_open.store(false, Ordering::Relaxed);
                 });
                 let mut looks = 0_u32;
+                let since = Instant::now();
                 while is_open.load(Ordering::Relaxed) {
                     looks += 1;
-                    shop.wait(3);
+                    // A hundred times as fast, and never so far that a till's stamp leaves the window.
+                    shop.now = start.plus(since.elapsed().saturating_mul(100).min(Duration::from_secs(3000)));
                     if looks.is_multiple_of(25) {
                         shop.restart();
                     }

@@ -94,7 +94,7 @@ fn script_of(profile: &Profile, dialect: Dialect) -> String {
         Dialect::Mssql => mssql(profile, &mut out),
         Dialect::Firebird => firebird(profile, &mut out),
         Dialect::Sqlite => sqlite(profile, &mut out),
-        Dialect::Odbc => panic!("ODBC is a way to a database, not a database"),
+        Dialect::Odbc | Dialect::Access => panic!("there is no login to give rights to"),
     }
     out
 }
