@@ -13,7 +13,6 @@ mod interpret;
 pub mod journal;
 pub mod judge;
 pub mod line;
-pub(crate) mod line_trial;
 pub mod listen;
 pub mod parse;
 mod plan;
@@ -37,6 +36,7 @@ mod pattern;
 pub mod reading;
 mod scrub;
 pub mod template;
+pub(crate) mod ticket_trial;
 pub mod tickets;
 
 pub use judge::{Judgement, judge};

@@ -149,13 +149,6 @@ fn a_status_page_that_others_can_reach_is_refused() {
 #[test]
 fn kinds_of_other_builds_are_told_from_mistakes() {
     check(
-        "[[source]]\nname = \"b\"\nkind = \"serial\"\n",
-        FIRST + 2,
-        FaultCode::NotInThisBuild,
-        "source[1].kind",
-        "this build has `file`",
-    );
-    check(
         "[[source]]\nname = \"b\"\nkind = \"fiel\"\n",
         FIRST + 2,
         FaultCode::NotAllowed,
