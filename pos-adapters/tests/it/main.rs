@@ -18,15 +18,11 @@ mod journal;
 mod mssql;
 #[cfg(feature = "odbc")]
 mod odbc;
-<<<<<<< HEAD
 #[cfg(unix)]
 mod printer_line;
 mod profiles;
 mod receipt_text;
 mod receipt_tickets;
-=======
-mod profiles;
->>>>>>> h-dbcore
 mod settings;
 mod support;
 mod tables;
