@@ -11,7 +11,7 @@ use pos_adapters::receipts::template::{Template, built_in, built_in_names};
 use pos_adapters::receipts::{Dialect, captured};
 use serde_json::json;
 
-use super::{exit, is_human};
+use super::exit;
 use crate::cli::output::{Align, Output, Table, Tone};
 use crate::cli::{CaptureArgs, PrintedDialect, ReceiptsAction};
 
