@@ -95,3 +95,27 @@ pub(super) fn plain(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
     }
     text.into_bytes()
 }
+
+/// The same journal as a till sends it that was told of no marks: a line feed after each line.
+pub(super) fn tickets(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
+    let mut text = String::new();
+    for sale in sales {
+        let stamp = format!(
+            "\u{1b}c0\u{1}\u{1b}!\u{0}02/{:02}/26 10:00:00 {:03}",
+            sale.number.rem_euclid(28).saturating_add(1),
+            sale.register
+        );
+        for line in &sale.lines {
+            text.push_str(&format!(
+                "{stamp} L  {:>19} {:>3} {:>11} \n",
+                line.name,
+                line.quantity,
+                money(line.amount())
+            ));
+        }
+        text.push_str(&format!("{stamp} {:>27} {:>11} \n", "TOTAL", money(sale.total())));
+        text.push_str(&format!("{stamp} {:>27} {:>11} \n", "CASH", money(sale.total())));
+        text.push_str(&format!("{stamp} ST#1                   DR#1 TRAN#{:07}{stamp} CSH: ANY\n", sale.number));
+    }
+    text.into_bytes()
+}
