@@ -108,7 +108,8 @@ mod tests {
 
     impl io::Write for Shared {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            let mut written = self.0.lock().map_err(|_| io::Error::other("a writer panicked"))?;
+            written.extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
