@@ -16,6 +16,8 @@ use sync_core::model::{Quantity, Sku};
 
 /// Rows of a table, at most.
 const ROWS_MAX: usize = 500_000;
+/// Bytes of one row.
+const ROW_BYTES_MAX: usize = 4 * 1024;
 /// Characters of a printed name.
 const NAME_CHARS_MAX: usize = 200;
 /// Faults and collisions that are listed.
@@ -66,6 +68,10 @@ impl NameTable {
             if index >= ROWS_MAX {
                 table.fault(number, format!("the table ends here: at most {ROWS_MAX} rows"));
                 break;
+            }
+            if line.len() > ROW_BYTES_MAX {
+                table.fault(number, format!("is longer than {ROW_BYTES_MAX} bytes"));
+                continue;
             }
             let fields = split(line, delimiter);
             let header = index == 0 && fields.iter().any(|field| field.trim().eq_ignore_ascii_case("sku"));

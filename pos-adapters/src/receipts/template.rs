@@ -14,6 +14,8 @@ use sync_core::model::Quantity;
 use super::figures::{NumberFormat, PrintedDateOrder};
 use super::pattern::{Captures, Field, Pattern, Writing};
 
+/// Largest template file; the built-in ones have some 4 KiB.
+const TEMPLATE_BYTES_MAX: usize = 1024 * 1024;
 /// Rows of a template, at most.
 const ROWS_MAX: usize = 200;
 /// Patterns of one row kind, at most.
@@ -348,6 +350,9 @@ impl Template {
     /// # Errors
     /// What is wrong, with its line.
     pub fn from_toml(text: &str) -> Result<Self, String> {
+        if text.len() > TEMPLATE_BYTES_MAX {
+            return Err(format!("is larger than {TEMPLATE_BYTES_MAX} bytes: no template"));
+        }
         toml::from_str(text).map_err(|error| error.to_string())
     }
 
