@@ -183,9 +183,8 @@ fn a_network_printers_tickets_are_printed_and_read() {
         }
         jobs
     });
-    let settings = format!(
-        r#"{{"name": "till", "kind": "tcp-printer", "listen": "{ours}", "printer": "{printer}", {PRINTER}}}"#
-    );
+    let settings =
+        format!(r#"{{"name": "till", "kind": "tcp-printer", "listen": "{ours}", "printer": "{printer}", {PRINTER}}}"#);
     let mut bench = Bench::start(&settings);
     let tickets = [printer_ticket("000021", "Coffee", "2.40"), printer_ticket("000022", "Tea", "1.80")];
     for ticket in &tickets {
