@@ -13,6 +13,7 @@ mod interpret;
 pub mod journal;
 pub mod judge;
 pub mod line;
+pub(crate) mod line_trial;
 pub mod listen;
 pub mod parse;
 mod plan;
