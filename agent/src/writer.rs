@@ -563,28 +563,37 @@ impl Writer {
         Ok(())
     }
 
+    /// Records a chunk; its signal is told after the commit.
+    fn take_chunk(
+        &mut self,
+        source: usize,
+        mut chunk: Chunk,
+        backlog: Option<u64>,
+        applied: &mut Applied,
+    ) -> Result<(), DbError> {
+        applied.lines += u64::try_from(chunk.transactions.len()).unwrap_or(u64::MAX);
+        let stored = chunk.stored.take();
+        self.record(source, chunk, backlog)?;
+        applied.stored.extend(stored);
+        Ok(())
+    }
+
     /// Applies one command inside the open transaction. Returns whether more of the same source follows.
     fn apply_one(&mut self, command: Command, applied: &mut Applied) -> Result<bool, DbError> {
         match command {
-            Command::Chunk { source, run, mut chunk, backlog, room } => {
+            Command::Chunk { source, run, chunk, backlog, room } => {
                 if self.sources.get(source).is_none_or(|runtime| runtime.run != Some(run)) {
                     return Ok(false);
                 }
                 if !applied.sources.contains(&source) {
                     applied.sources.push(source);
                 }
-                applied.lines += u64::try_from(chunk.transactions.len()).unwrap_or(u64::MAX);
-                let stored = chunk.stored.take();
-                self.record(source, chunk, backlog)?;
-                applied.stored.extend(stored);
+                self.take_chunk(source, chunk, backlog, applied)?;
                 drop(room);
                 Ok(backlog.is_some_and(|bytes| bytes > 0))
             }
-            Command::Replay { source, mut chunk } => {
-                applied.lines += u64::try_from(chunk.transactions.len()).unwrap_or(u64::MAX);
-                let stored = chunk.stored.take();
-                self.record(source, chunk, None)?;
-                applied.stored.extend(stored);
+            Command::Replay { source, chunk } => {
+                self.take_chunk(source, chunk, None, applied)?;
                 Ok(false)
             }
             Command::BeginRun { source, run, wake, reply } => {

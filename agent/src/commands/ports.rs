@@ -19,13 +19,12 @@ const LISTEN_DEFAULT: u64 = 30;
 
 pub(super) fn ports(args: &PortsArgs, out: &mut Output) -> anyhow::Result<u8> {
     let mut named = args.ports.clone();
-    let seconds = match args.listen.as_deref() {
-        None => None,
-        Some(text) => Some(text.parse().unwrap_or_else(|_| {
+    let seconds = args.listen.as_deref().map(|text| {
+        text.parse().unwrap_or_else(|_| {
             named.insert(0, text.to_owned());
             LISTEN_DEFAULT
-        })),
-    };
+        })
+    });
     let found = listen::ports().context("the system does not list its serial ports")?;
     let ports = chosen(found, &named);
     match seconds {

@@ -156,7 +156,7 @@ pub(super) struct BackupTable {
 /// One source.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
-#[expect(dead_code, reason = "exists for the schema")]
+#[expect(dead_code, clippy::large_enum_variant, reason = "exists for the schema")]
 pub(super) enum AnySource {
     /// CSV, JSON Lines and JSON files.
     File(FileSettings),

@@ -171,7 +171,7 @@ mod tests {
     fn files_that_do_not_fit_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.pem");
-        OpenOptions::new().create(true).write(true).open(&path).unwrap();
+        OpenOptions::new().create_new(true).write(true).open(&path).unwrap();
         let wanted = Certificate::Files { certificate: path.clone(), private_key: path };
         assert!(matches!(load(&wanted, folder.path()), Err(CertificateError::Empty { .. })));
     }

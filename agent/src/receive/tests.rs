@@ -246,7 +246,7 @@ async fn a_certificate_is_trusted_by_its_fingerprint_and_no_other() {
     let fingerprint = store.receiver.status().fingerprint.unwrap();
     let mut digest = [0_u8; 32];
     for (byte, at) in digest.iter_mut().zip((7..).step_by(2)) {
-        *byte = u8::from_str_radix(&fingerprint[at..at + 2], 16).unwrap();
+        *byte = u8::from_str_radix(fingerprint.get(at..at + 2).unwrap(), 16).unwrap();
     }
     let post = |pinned: Option<[u8; 32]>| {
         let settings = TransportSettings { pinned, proxy: ProxyChoice::Direct, ..TransportSettings::default() };

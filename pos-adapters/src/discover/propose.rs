@@ -113,47 +113,8 @@ fn source(found: &Found, names: &mut Names) -> Option<Source> {
             );
             Source { about, text, ready: false }
         }
-        Found::DatabaseFile { engine: Dialect::Sqlite, path, profile: Some(profile) } => {
-            let name = names.take(profile);
-            let path = path.to_string_lossy();
-            let text = head(&name, "database")
-                + &format!("engine = \"sqlite\"\npath = {}\nprofile = {}\n", quoted(&path), quoted(profile));
-            Source { about: format!("Has the tables of {profile}."), text, ready: true }
-        }
-        Found::DatabaseFile { engine: Dialect::Sqlite, path, profile: None } => {
-            let name = names.take("sqlite");
-            let path = path.to_string_lossy();
-            let text = head(&name, "database")
-                + &format!("engine = \"sqlite\"\npath = {}\n[source.queries]\nsales = \"SELECT ...\"\n", quoted(&path));
-            Source {
-                about: "An SQLite file of no known POS: it needs a query of your own, or is none.".to_owned(),
-                text,
-                ready: false,
-            }
-        }
-        Found::DatabaseFile { engine: Dialect::Firebird, path, .. } => {
-            let name = names.take("firebird");
-            let path = path.to_string_lossy();
-            let text = head(&name, "database")
-                + &format!(
-                    "engine = \"firebird\"\nhost = \"127.0.0.1\"\ndatabase = {}\nuser = \"TILLSYNC\"\npassword = \"env:POS_PASSWORD\"\nprofile = \"\"\n",
-                    quoted(&path)
-                );
-            Source {
-                about: "A Firebird file: it is read through its server, never opened itself.".to_owned(),
-                text,
-                ready: false,
-            }
-        }
-        Found::DatabaseFile {
-            engine: Dialect::Access | Dialect::Odbc | Dialect::Postgres | Dialect::Mysql | Dialect::Mssql,
-            path,
-            ..
-        } => {
-            let name = names.take("access");
-            let path = path.to_string_lossy();
-            let text = head(&name, "database") + &format!("engine = \"access\"\npath = {}\n", quoted(&path));
-            Source { about: "An Access file: read from a copy, through ODBC.".to_owned(), text, ready: false }
+        Found::DatabaseFile { engine, path, profile } => {
+            database_file(*engine, &path.to_string_lossy(), *profile, names)
         }
         Found::Files { path, kind, count } => files(path, kind, *count, names),
         Found::Printer { host, port } => {
@@ -177,6 +138,40 @@ fn source(found: &Found, names: &mut Names) -> Option<Source> {
             }
         }
     })
+}
+
+/// A database that is one file.
+fn database_file(engine: Dialect, path: &str, profile: Option<&'static str>, names: &mut Names) -> Source {
+    let quoted_path = quoted(path);
+    let (name, about, keys, ready) = match (engine, profile) {
+        (Dialect::Sqlite, Some(profile)) => (
+            profile,
+            format!("Has the tables of {profile}."),
+            format!("engine = \"sqlite\"\npath = {quoted_path}\nprofile = {}\n", quoted(profile)),
+            true,
+        ),
+        (Dialect::Sqlite, None) => (
+            "sqlite",
+            "An SQLite file of no known POS: it needs a query of your own, or is none.".to_owned(),
+            format!("engine = \"sqlite\"\npath = {quoted_path}\n[source.queries]\nsales = \"SELECT ...\"\n"),
+            false,
+        ),
+        (Dialect::Firebird, _) => (
+            "firebird",
+            "A Firebird file: it is read through its server, never opened itself.".to_owned(),
+            format!(
+                "engine = \"firebird\"\nhost = \"127.0.0.1\"\ndatabase = {quoted_path}\nuser = \"TILLSYNC\"\npassword = \"env:POS_PASSWORD\"\nprofile = \"\"\n"
+            ),
+            false,
+        ),
+        (Dialect::Access | Dialect::Odbc | Dialect::Postgres | Dialect::Mysql | Dialect::Mssql, _) => (
+            "access",
+            "An Access file: read from a copy, through ODBC.".to_owned(),
+            format!("engine = \"access\"\npath = {quoted_path}\n"),
+            false,
+        ),
+    };
+    Source { about, text: head(&names.take(name), "database") + &keys, ready }
 }
 
 fn files(path: &str, kind: &FileKind, count: usize, names: &mut Names) -> Source {

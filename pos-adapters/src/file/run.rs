@@ -144,17 +144,13 @@ impl Run {
         before: WholeState,
         buffer: &mut Vec<u8>,
     ) -> io::Result<Opened> {
-        let mut text = None;
-        let mut refusal = None;
-        if let Some(table) = &plan.table {
-            match tables::read(table, &path)? {
-                Ok(csv) => text = Some(Arc::<[u8]>::from(csv)),
-                Err(reason) => {
-                    refusal = Some(reason);
-                    text = Some(Arc::<[u8]>::from(Vec::new()));
-                }
-            }
-        }
+        let (text, refusal) = match &plan.table {
+            None => (None, None),
+            Some(table) => match tables::read(table, &path)? {
+                Ok(csv) => (Some(Arc::<[u8]>::from(csv)), None),
+                Err(reason) => (Some(Arc::<[u8]>::from(Vec::new())), Some(reason)),
+            },
+        };
         let length = text.as_ref().map_or(stat.size, |text| to_u64(text.len()));
         let mut file = Content::open(&path, text.as_ref())?;
         let print = match &refusal {

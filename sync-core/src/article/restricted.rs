@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn with_check(body: &str) -> String {
-        let digits: Vec<u8> = body.bytes().map(|byte| byte - b'0').collect();
+        let digits: Vec<u8> = body.bytes().map(|byte| byte.wrapping_sub(b'0')).collect();
         format!("{body}{}", super::super::gtin::check_digit(&digits))
     }
 }

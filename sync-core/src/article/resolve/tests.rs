@@ -166,6 +166,6 @@ fn check(table: &ArticleTable, code: &str, delta: &str, expected: Result<&[(&str
 }
 
 fn with_check(body: &str) -> String {
-    let digits: Vec<u8> = body.bytes().map(|byte| byte - b'0').collect();
+    let digits: Vec<u8> = body.bytes().map(|byte| byte.wrapping_sub(b'0')).collect();
     format!("{body}{}", crate::article::gtin::check_digit(&digits))
 }
