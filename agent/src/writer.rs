@@ -592,10 +592,7 @@ impl Writer {
                 drop(room);
                 Ok(backlog.is_some_and(|bytes| bytes > 0))
             }
-            Command::Replay { source, chunk } => {
-                self.take_chunk(source, chunk, None, applied)?;
-                Ok(false)
-            }
+            Command::Replay { source, chunk } => self.take_chunk(source, chunk, None, applied).map(|()| false),
             Command::BeginRun { source, run, wake, reply } => {
                 let cursors = self.sources.get_mut(source).and_then(|runtime| {
                     runtime.run = Some(run);
