@@ -142,8 +142,14 @@ fn free_port() -> u16 {
 async fn a_day_of_mishaps(shop: Shop, mut ledger: Agent) {
     let start = |at: usize| shop.collectors[at].setup.start().unwrap();
     let mut running = vec![start(0), start(1), start(2)];
-    let selling: Vec<_> =
-        shop.collectors.iter().map(|collector| collector.registers.open(Duration::from_millis(15))).collect();
+    // An export is read when it has been quiet for a while, so its till needs pauses.
+    let pace = |pattern| Duration::from_millis(if matches!(pattern, Pattern::Journal) { 15 } else { 400 });
+    let selling: Vec<_> = shop
+        .collectors
+        .iter()
+        .zip(PATTERNS)
+        .map(|(collector, (_, pattern))| collector.registers.open(pace(pattern)))
+        .collect();
     let sends = |at: usize| {
         let collector = &shop.collectors[at];
         until("it sends", LONG, || {

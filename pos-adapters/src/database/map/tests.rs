@@ -1,3 +1,5 @@
+//! Rows as databases give them, and the tickets that must come out.
+
 use super::*;
 
 fn int(number: i64) -> Value {

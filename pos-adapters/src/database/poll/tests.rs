@@ -1,3 +1,5 @@
+//! What a poller asks and finds, against a table in memory that changes as POS databases do.
+
 use super::*;
 use crate::database::map::Columns;
 use crate::database::plan::{Plan, Words};

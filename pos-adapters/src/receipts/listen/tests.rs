@@ -1,3 +1,5 @@
+//! What is said of bytes that were heard.
+
 use super::super::port::MemoryPort;
 use super::*;
 

@@ -1,3 +1,5 @@
+//! The store of a line on a real disk: torn ends, full disks, restarts.
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

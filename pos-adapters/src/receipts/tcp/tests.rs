@@ -1,3 +1,5 @@
+//! The proxy between stand-ins of a till and a printer.
+
 use std::sync::Arc;
 use std::thread::JoinHandle;
 

@@ -1,3 +1,5 @@
+//! Tickets as tills print them, and what must come out.
+
 use jiff::tz::TimeZone;
 use proptest::collection::vec;
 use proptest::prelude::*;
