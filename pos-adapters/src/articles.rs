@@ -5,7 +5,8 @@
 //! changes. While it cannot be read, the source waits: nothing is booked under a wrong article.
 //!
 //! A transaction whose code is blocked or unknown is set aside whole. It is not lost: the POS still has it, and
-//! `tillsync quarantine retry` reads the source again after the table was mended.
+//! `tillsync quarantine retry` reads the source again after the table was mended. What was posted to us (kind `http`) has
+//! to be posted again: its sender was told that it is stored.
 
 mod parse;
 pub mod settings;
