@@ -31,11 +31,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         tests.arg("--workspace");
     }
-    if services::has_odbc() {
-        tests.args(["--features", "pos-adapters/odbc"]);
+    let features: &[&str] = if services::has_odbc() {
+        &["--features", "pos-adapters/odbc"]
     } else {
         say::step("The ODBC driver manager is not installed (package `unixodbc-dev`); its engine is left out");
-    }
+        &[]
+    };
+    tests.args(features);
     if let Some(folder) = contracts {
         tests.env(contracts::VARIABLE, folder);
     }
@@ -43,7 +45,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if nextest {
         // Nextest leaves the examples in documentation out.
         say::step("Running the examples in documentation");
-        shell::quietly(shell::cargo().args(["test", "--workspace", "--doc", "--quiet"]))?;
+        shell::quietly(shell::cargo().args(["test", "--workspace", "--doc", "--quiet"]).args(features))?;
     }
     say::step("Building and running the tests");
     shell::run(&mut tests)?;

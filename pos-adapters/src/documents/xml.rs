@@ -579,7 +579,9 @@ fn opening(first: &[u8]) -> Result<(usize, &'static Encoding), String> {
         }
     }
     let head = first.get(..first.len().min(DECLARATION_BYTES_MAX)).unwrap_or_default();
-    let head = String::from_utf8_lossy(head);
+    // A declaration ends at the first `>`; what stands behind it must not matter, as it may not be here yet.
+    let end = memchr::memchr(b'>', head).map_or(head.len(), |at| at.saturating_add(1));
+    let head = String::from_utf8_lossy(head.get(..end).unwrap_or_default());
     let Some((declaration, _)) = head.trim_start().strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")) else {
         return Ok((0, UTF_8));
     };
