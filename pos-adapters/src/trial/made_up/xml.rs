@@ -87,7 +87,8 @@ pub(super) fn saft(sales: impl Iterator<Item = Sale>) -> Vec<u8> {
     let mut text = String::from(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<auditfile xmlns=\"urn:StandardAuditFile-Taxation-CashRegister:NO\">\
          <header><fiscalYear>2026</fiscalYear><startDate>2026-02-01</startDate><endDate>2026-02-28</endDate><curCode>NOK</curCode></header>\
-         <company><companyIdent>1</companyIdent><companyName>Any</companyName><location><name>1</name><cashregister><registerID>1</registerID>\n",
+         <company><companyIdent>1</companyIdent><companyName>Any</companyName><location><name>1</name><cashregister><registerID>1</registerID>\n\
+         <basics><basic><basicType>11</basicType><basicID>CASHSAL</basicID><predefinedBasicID>11001</predefinedBasicID></basic></basics>\n",
     );
     for sale in sales {
         let time = sale.time('T');
