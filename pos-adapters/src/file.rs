@@ -18,7 +18,7 @@ mod interpret;
 mod journal;
 mod journals;
 mod json;
-mod plan;
+pub(crate) mod plan;
 mod presets;
 mod reader;
 mod run;

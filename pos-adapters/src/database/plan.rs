@@ -14,6 +14,7 @@ use super::profile::{OnHandLag, OptionKind, PosClock, Profile, ProfileOption, Se
 use super::profiles;
 use super::settings::{DatabaseSettings, OptionValue, Rules};
 use crate::file::SettingFault;
+use crate::file::plan::duration;
 use crate::file::settings::QuantitySign;
 
 const POLL_DEFAULT: Duration = Duration::from_secs(2);
@@ -461,26 +462,6 @@ fn since(text: Option<&str>, zone: &TimeZone, faults: &mut Faults) -> Option<Tim
 pub(super) fn day_start(day: Date, zone: &TimeZone) -> Option<Timestamp> {
     let start = zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().ok()?;
     Some(Timestamp(start.as_microsecond()))
-}
-
-/// Reads `500ms`, `5s`, `2m`, `1h`.
-fn duration(text: Option<&str>, default: Duration, range: (Duration, Duration)) -> Result<Duration, String> {
-    let Some(text) = text else { return Ok(default) };
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number = text.get(..split).and_then(|digits| digits.parse::<u64>().ok());
-    let millis = match text.get(split..).map(str::trim) {
-        Some("ms") => Some(1),
-        Some("s") => Some(1000),
-        Some("m" | "min") => Some(60_000),
-        Some("h") => Some(3_600_000),
-        _ => None,
-    };
-    number
-        .zip(millis)
-        .and_then(|(number, millis)| number.checked_mul(millis))
-        .map(Duration::from_millis)
-        .filter(|read| (range.0..=range.1).contains(read))
-        .ok_or_else(|| format!("`{text}` must be a time such as `5s`, from {:?} to {:?}", range.0, range.1))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::reader::DocumentSource;
 use super::ticket::{ArticleRule, Rules, SkuFrom};
 use crate::file::SettingFault;
 use crate::file::glob::PathPattern;
+use crate::file::plan::duration;
 use crate::file::value::StoreClock;
 use crate::{Finding, PosSource, SourceContext, SourceSettings, Weight};
 
@@ -255,26 +256,6 @@ fn sku(settings: &DocumentSettings) -> Result<SkuFrom, &'static str> {
 fn zone(name: Option<&str>, store_zone: TimeZone) -> Result<TimeZone, String> {
     let Some(name) = name else { return Ok(store_zone) };
     TimeZone::get(name).map_err(|_| format!("`{name}` is no IANA time zone; write one such as `Europe/Berlin`"))
-}
-
-/// Reads `500ms`, `5s`, `2m`, `1h`.
-fn duration(text: Option<&str>, default: Duration, range: (Duration, Duration)) -> Result<Duration, String> {
-    let Some(text) = text else { return Ok(default) };
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number = text.get(..split).and_then(|digits| digits.parse::<u64>().ok());
-    let millis = match text.get(split..).map(str::trim) {
-        Some("ms") => Some(1),
-        Some("s") => Some(1000),
-        Some("m" | "min") => Some(60_000),
-        Some("h") => Some(3_600_000),
-        _ => None,
-    };
-    number
-        .zip(millis)
-        .and_then(|(number, millis)| number.checked_mul(millis))
-        .map(Duration::from_millis)
-        .filter(|read| (range.0..=range.1).contains(read))
-        .ok_or_else(|| format!("`{text}` must be a time such as `5s`, from {:?} to {:?}", range.0, range.1))
 }
 
 impl SourceSettings for DocumentSettings {

@@ -413,7 +413,7 @@ fn delimiter(text: Option<&str>) -> Result<Option<u8>, String> {
 }
 
 /// Reads `500ms`, `5s`, `2m`, `1h`.
-fn duration(text: Option<&str>, default: Duration, range: (Duration, Duration)) -> Result<Duration, String> {
+pub(crate) fn duration(text: Option<&str>, default: Duration, range: (Duration, Duration)) -> Result<Duration, String> {
     let Some(text) = text else { return Ok(default) };
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number = text.get(..split).and_then(|digits| digits.parse::<u64>().ok());
