@@ -45,8 +45,16 @@ pub enum MovementKind {
     Edit,
     /// The reverse of a transaction that was cancelled or vanished.
     Void,
+    /// The difference between a count and the ledger (invariant 5).
+    Correction,
+    /// Goods handed over for an online order, as the platform reports them.
+    Pick,
     /// Several of the above, merged while they waited.
     Mixed,
+    /// No movement: an absolute write that repairs drift (invariant 6).
+    Repair,
+    /// No movement: a value that replaces the one before it (a price, units on order).
+    Value,
 }
 
 impl MovementKind {
@@ -60,16 +68,32 @@ impl MovementKind {
             Self::Adjustment => "adjustment",
             Self::Edit => "edit",
             Self::Void => "void",
+            Self::Correction => "correction",
+            Self::Pick => "pick",
             Self::Mixed => "mixed",
+            Self::Repair => "repair",
+            Self::Value => "value",
         }
     }
 
     /// The reverse of [`Self::as_str`].
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Sale, Self::Return, Self::Receipt, Self::Adjustment, Self::Edit, Self::Void, Self::Mixed]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        [
+            Self::Sale,
+            Self::Return,
+            Self::Receipt,
+            Self::Adjustment,
+            Self::Edit,
+            Self::Void,
+            Self::Correction,
+            Self::Pick,
+            Self::Mixed,
+            Self::Repair,
+            Self::Value,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
     }
 }
 

@@ -9,9 +9,14 @@
 //! batch:  Ready ──► Sending ──► (closed: delivered | refused)
 //!           ▲          │ no answer, 5xx …: same bytes, same key
 //!           └──────────┘
-//!         past the key's window, or the key belongs to somebody else:
-//!         NeedsReadBack ──► ReadingBack ──► equal: closed | different: absolute write, Ready again
+//!         past the key's window, or the key belongs to somebody else, or there are no keys:
+//!         ReadBack ──► in effect: closed | not in effect: back to waiting, or absolute write | unclear: dead letter
+//!         where only absolute numbers are taken: Base (numbers are read) ──► Absolute ──no answer──► ReadBack
 //! ```
+//!
+//! A repair of drift ([`Lane::repair`]) is a batch that carries no entry of its own: its SKUs are idle when it is
+//! frozen and busy until it is closed, so nothing overtakes it. It is dropped, never repeated, once its outcome cannot be
+//! told: the next reconciliation looks again (invariant 6).
 //!
 //! Invariants kept here: a SKU is in at most one live batch, so its changes keep their order (4); entries leave a
 //! batch only when the platform has said that nothing of it took effect (3, 4); no entry is ever dropped (7);
@@ -34,6 +39,16 @@ mod tests;
 pub use answers::ReadBackVerdict;
 pub use targets::{LookedUp, TargetState};
 
+/// How a change is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Writes {
+    /// As a change: the platform adds it up.
+    #[default]
+    Delta,
+    /// As a number: it is read, changed and written, and read again before it is ever written a second time.
+    Absolute,
+}
+
 /// What the platform allows and how patient the lane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneLimits {
@@ -43,6 +58,10 @@ pub struct LaneLimits {
     pub in_flight_max: usize,
     /// Waiting entries of one SKU become one.
     pub merge: bool,
+    /// An entry is a value, not a change: the latest of one SKU replaces those that wait. Only with `merge`.
+    pub latest: bool,
+    /// How a change is written.
+    pub writes: Writes,
     /// The platform takes whole units only; remainders are carried per SKU.
     pub whole_units: bool,
     /// A SKU must be looked up before it can be written.
@@ -51,6 +70,9 @@ pub struct LaneLimits {
     pub reads_back: bool,
     /// How long after the first send a key is relied on; the platform's own window less clocks and transit.
     pub key_window: Option<Duration>,
+    /// How long the platform may still work on a request that nobody waits for any more: numbers are read back after
+    /// this long where no key tells a repeat from a new request.
+    pub settle_after: Duration,
     /// Entries kept in memory where they do not merge; the others wait in the database only.
     pub window_max: usize,
     /// SKUs of one look-up.
@@ -89,8 +111,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn absorb(&mut self, later: Self) {
-        self.delta = self.delta.saturating_add(later.delta);
+    fn absorb(&mut self, later: Self, latest: bool) {
+        self.delta = if latest { later.delta } else { self.delta.saturating_add(later.delta) };
         self.lines = self.lines.saturating_add(later.lines);
         self.first = self.first.min(later.first);
         self.last = self.last.max(later.last);
@@ -127,6 +149,10 @@ impl Draft {
     /// Nothing to say to the platform: all rows are zero (cancelled out, or less than one unit).
     #[must_use]
     pub fn is_silent(&self, whole_units: bool) -> bool {
+        // A price of nothing is a price.
+        if self.items.iter().any(|item| item.entry.kind == MovementKind::Value) {
+            return false;
+        }
         self.items.iter().all(|item| if whole_units { item.units == 0 } else { item.entry.delta.is_zero() })
     }
 }
@@ -136,6 +162,8 @@ impl Draft {
 pub enum Stage {
     /// The change itself is (re)sent.
     Change,
+    /// The platform's numbers are read, to be changed and written; nothing was sent yet.
+    Base,
     /// Its outcome cannot be learned from a retry: the platform's numbers are read.
     ReadBack,
     /// An absolute write settles it.
@@ -148,6 +176,7 @@ impl Stage {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Change => "change",
+            Self::Base => "base",
             Self::ReadBack => "read_back",
             Self::Absolute => "absolute",
         }
@@ -156,7 +185,7 @@ impl Stage {
     /// The reverse of [`Self::as_str`].
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Change, Self::ReadBack, Self::Absolute].into_iter().find(|stage| stage.as_str() == word)
+        [Self::Change, Self::Base, Self::ReadBack, Self::Absolute].into_iter().find(|stage| stage.as_str() == word)
     }
 }
 
@@ -190,6 +219,17 @@ impl LiveBatch {
             busy: false,
             not_before: Timestamp(0),
         }
+    }
+
+    /// It writes a number that no entry stands for.
+    #[must_use]
+    pub fn is_repair(&self) -> bool {
+        self.items.first().is_some_and(|item| item.entry.kind == MovementKind::Repair)
+    }
+
+    /// Nothing is done with it before `at`.
+    pub fn hold_until(&mut self, at: Timestamp) {
+        self.not_before = at;
     }
 }
 
@@ -249,6 +289,19 @@ pub enum Outcome {
         forgotten: Vec<SkuId>,
         /// Why.
         reason: String,
+    },
+    /// Each row was decided by itself: `kept` is in effect, the others as in [`Self::Reopened`].
+    Partly {
+        /// Delivered.
+        kept: Vec<BatchItem>,
+        /// Entries that can never succeed, with code and message.
+        dead: Vec<(Entry, String, String)>,
+        /// Remainders to be stored again.
+        carries: Vec<(SkuId, i64)>,
+        /// SKUs whose place on the platform is to be looked up again.
+        forgotten: Vec<SkuId>,
+        /// The platform's name for it.
+        reference: Option<String>,
     },
     /// Outcome still open: same bytes, same key, later.
     Kept,
@@ -333,7 +386,7 @@ impl Lane {
         if self.limits.merge {
             let waiting = self.by_sku.get(&entry.sku).and_then(|ids| ids.last().copied());
             if let Some(kept) = waiting.and_then(|id| self.waiting.get_mut(&id)) {
-                kept.entry.absorb(entry);
+                kept.entry.absorb(entry, self.limits.latest);
                 self.dirty.insert(kept.entry.id);
                 return true;
             }
@@ -479,8 +532,36 @@ impl Lane {
 
     /// A drafted batch was given its number. A silent one is delivered already and must not be passed here.
     pub fn frozen(&mut self, id: BatchId, draft: Draft) {
-        let stage = if draft.uncertain { Stage::ReadBack } else { Stage::Change };
+        let stage = self.first_stage(&draft);
         self.restore_batch(id, LiveBatch::new(draft.items, stage));
+    }
+
+    /// What is done first with a drafted batch.
+    #[must_use]
+    pub fn first_stage(&self, draft: &Draft) -> Stage {
+        match (draft.uncertain, self.limits.writes) {
+            (true, _) => Stage::ReadBack,
+            (false, Writes::Delta) => Stage::Change,
+            (false, Writes::Absolute) => Stage::Base,
+        }
+    }
+
+    /// Nothing of this SKU waits or is under way: what was recorded of it is in effect on the platform.
+    #[must_use]
+    pub fn is_idle(&self, sku: SkuId) -> bool {
+        !self.spilled && !self.by_sku.contains_key(&sku) && !self.busy_skus.contains_key(&sku)
+    }
+
+    /// Whether one more request may be sent now.
+    #[must_use]
+    pub fn has_free_request(&self, now: Timestamp) -> bool {
+        self.batches.len() < self.limits.in_flight_max && self.may_send(now)
+    }
+
+    /// Takes a repair that was stored with its absolute write. Every SKU of it must be idle.
+    pub fn repair(&mut self, id: BatchId, items: Vec<BatchItem>) {
+        debug_assert!(items.iter().all(|item| self.is_idle(item.entry.sku)), "a repair is fenced");
+        self.restore_batch(id, LiveBatch::new(items, Stage::Absolute));
     }
 
     /// Puts back a batch that the database holds as live.
@@ -533,12 +614,12 @@ impl Lane {
             if batch.busy || now < batch.not_before || (batch.maybe_applied && !clock_trusted) {
                 continue;
             }
-            if past_window(batch, self.limits.key_window, now) && self.limits.reads_back {
+            if past_window(batch, self.limits.key_window, now) && self.limits.reads_back && batch.stage != Stage::Base {
                 batch.stage = Stage::ReadBack;
             }
             batch.busy = true;
             batch.attempts = batch.attempts.saturating_add(1);
-            if batch.stage == Stage::ReadBack {
+            if matches!(batch.stage, Stage::ReadBack | Stage::Base) {
                 actions.push(Action::ReadBack(*id));
             } else {
                 batch.first_sent.get_or_insert(now);

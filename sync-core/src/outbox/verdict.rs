@@ -15,6 +15,19 @@ pub enum Answer {
         /// At least one.
         rows: Vec<RowRefusal>,
     },
+    /// Each row was decided by itself: those named had no effect, all others are in effect.
+    Mixed {
+        /// At least one.
+        rows: Vec<RowRefusal>,
+        /// The platform's own name for the change, kept for later questions.
+        reference: Option<String>,
+    },
+    /// Nothing took effect: the platform takes no relative change of these numbers now (below its floor, or never
+    /// set before). They are read and written as absolute numbers instead.
+    NeedsAbsolute {
+        /// Why, for the log.
+        reason: String,
+    },
     /// Nothing took effect and the platform does not say which row is at fault.
     Refused {
         /// Stable code of the platform.

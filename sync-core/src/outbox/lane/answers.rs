@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{
-    Answer, BatchId, BatchItem, Condition, Entry, Jitter, Lane, LaneRefusal, LiveBatch, Outcome, Quantity, RowRefusal,
-    RowRemedy, SkuId, Stage, Timestamp, retry,
+    Answer, BatchId, BatchItem, Condition, Entry, Jitter, Lane, LaneRefusal, LiveBatch, MovementKind, Outcome, Quantity,
+    RowRefusal, RowRemedy, SkuId, Stage, Timestamp, retry,
 };
 
 /// Longest wait before the same key is asked about again while the platform still works on it.
@@ -18,7 +18,7 @@ const LOOK_UPS_AFTER_REFUSAL_MAX: u32 = 2;
 pub enum ReadBackVerdict {
     /// The platform shows what it should after the batch: it is in effect.
     InEffect,
-    /// It shows something else: an absolute write follows.
+    /// It shows something else, or its numbers were read to be changed: an absolute write follows.
     WriteAbsolute,
 }
 
@@ -49,6 +49,14 @@ impl Lane {
                 self.recovered();
                 self.reopen_without(id, &rows, items_of)
             }
+            Answer::Mixed { rows, reference } => {
+                self.recovered();
+                self.take_partly(id, &rows, reference, items_of)
+            }
+            Answer::NeedsAbsolute { reason } => {
+                self.recovered();
+                self.to_absolute(id, reason)
+            }
             Answer::Refused { code, message } => {
                 self.recovered();
                 self.halve(id, &code, &message)
@@ -62,6 +70,10 @@ impl Lane {
                 self.renew(id, message)
             }
             Answer::KeyConflict { message } => self.key_conflict(id, &message),
+            Answer::Stale if batch.is_repair() => {
+                self.recovered();
+                self.drop_repair(id, "the number was changed by others before it was repaired".to_owned())
+            }
             Answer::Stale => {
                 batch.stage = Stage::ReadBack;
                 batch.not_before = now.plus(retry::delay(batch.attempts, None, self.limits.retry, jitter));
@@ -82,6 +94,9 @@ impl Lane {
             }
             Answer::Unknown { wait, reason } => {
                 batch.maybe_applied = true;
+                if self.limits.key_window == Some(Duration::ZERO) {
+                    batch.not_before = now.plus(self.limits.settle_after);
+                }
                 self.back_off(wait, reason, now, jitter);
                 Outcome::Kept
             }
@@ -128,6 +143,13 @@ impl Lane {
             self.refresh_ready(item.entry.sku);
         }
         (taken.into_iter().map(|item| item.entry).collect(), carries)
+    }
+
+    /// Entries that [`Self::set_aside`] took out, and that had no effect for sure, wait again. Repairs are dropped.
+    pub fn put_back(&mut self, entries: Vec<Entry>) {
+        for entry in entries.into_iter().rev() {
+            self.wait_again(entry);
+        }
     }
 
     /// A call that changes nothing (look-up, read-back) failed in passing.
@@ -240,10 +262,13 @@ impl Lane {
 
     /// Back to waiting, before whatever came later for the same SKU.
     fn wait_again(&mut self, mut entry: Entry) {
+        if entry.kind == MovementKind::Repair {
+            return;
+        }
         if self.limits.merge {
             let later = self.by_sku.get(&entry.sku).and_then(|ids| ids.first().copied());
             if let Some(later) = later.and_then(|id| self.take_waiting(id)) {
-                entry.absorb(later);
+                entry.absorb(later, self.limits.latest);
             }
         }
         self.dirty.insert(entry.id);
@@ -259,14 +284,8 @@ impl Lane {
             self.uncarry(item, &mut carries);
             let items = items_of(item.entry.sku);
             match rows.iter().find(|row| items.contains(&row.item)) {
-                Some(row) if row.remedy == RowRemedy::DeadLetter || self.is_hopeless_to_look_up(item.entry.sku) => {
-                    dead.push((item.entry.clone(), row.code.clone(), row.message.clone()));
-                    blamed = true;
-                }
-                Some(_) => {
-                    self.targets.remove(&item.entry.sku);
-                    forgotten.push(item.entry.sku);
-                    self.wait_again(item.entry.clone());
+                Some(row) => {
+                    self.refuse(&item.entry, row, &mut dead, &mut forgotten);
                     blamed = true;
                 }
                 None => self.wait_again(item.entry.clone()),
@@ -282,6 +301,80 @@ impl Lane {
         }
         dead.reverse();
         Outcome::Reopened { dead, carries, forgotten, reason }
+    }
+
+    /// One row that had no effect: its entry dies or waits for another look-up.
+    fn refuse(
+        &mut self,
+        entry: &Entry,
+        row: &RowRefusal,
+        dead: &mut Vec<(Entry, String, String)>,
+        forgotten: &mut Vec<SkuId>,
+    ) {
+        if entry.kind == MovementKind::Repair {
+            return;
+        }
+        if row.remedy == RowRemedy::DeadLetter || self.is_hopeless_to_look_up(entry.sku) {
+            dead.push((entry.clone(), row.code.clone(), row.message.clone()));
+        } else {
+            self.targets.remove(&entry.sku);
+            forgotten.push(entry.sku);
+            self.wait_again(entry.clone());
+        }
+    }
+
+    /// Rows were decided one by one; those that are not named are in effect.
+    fn take_partly(
+        &mut self,
+        id: BatchId,
+        rows: &[RowRefusal],
+        reference: Option<String>,
+        items_of: &dyn Fn(SkuId) -> Vec<String>,
+    ) -> Outcome {
+        let is_refused = |sku: SkuId| {
+            let items = items_of(sku);
+            rows.iter().any(|row| items.contains(&row.item))
+        };
+        let Some(batch) = self.batches.get(&id) else { return Outcome::Kept };
+        if batch.items.iter().all(|item| is_refused(item.entry.sku)) {
+            return self.reopen_without(id, rows, items_of);
+        }
+        let Some(batch) = self.close(id) else { return Outcome::Kept };
+        let (mut kept, mut dead, mut carries, mut forgotten) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for item in batch.items.into_iter().rev() {
+            let items = items_of(item.entry.sku);
+            match rows.iter().find(|row| items.contains(&row.item)) {
+                Some(row) => {
+                    self.uncarry(&item, &mut carries);
+                    self.refuse(&item.entry, row, &mut dead, &mut forgotten);
+                }
+                None => {
+                    self.relooks.remove(&item.entry.sku);
+                    kept.push(item);
+                }
+            }
+        }
+        dead.reverse();
+        kept.reverse();
+        Outcome::Partly { kept, dead, carries, forgotten, reference }
+    }
+
+    /// Nothing took effect as a change: the numbers are read and written instead.
+    fn to_absolute(&mut self, id: BatchId, reason: String) -> Outcome {
+        if !self.limits.reads_back {
+            return self.bury(id, "needs_absolute", &reason);
+        }
+        if let Some(batch) = self.batches.get_mut(&id) {
+            batch.stage = Stage::Base;
+            batch.maybe_applied = false;
+            batch.first_sent = None;
+        }
+        Outcome::ToReadBack
+    }
+
+    fn drop_repair(&mut self, id: BatchId, reason: String) -> Outcome {
+        self.close(id);
+        Outcome::Reopened { dead: Vec::new(), carries: Vec::new(), forgotten: Vec::new(), reason }
     }
 
     /// A look-up that finds the SKU and a write that refuses it must not take turns for ever.
@@ -347,7 +440,7 @@ impl Lane {
         let Some(batch) = self.close(id) else { return Outcome::Kept };
         let mut carries = Vec::new();
         let mut dead = Vec::with_capacity(batch.items.len());
-        for item in batch.items {
+        for item in batch.items.into_iter().filter(|item| item.entry.kind != MovementKind::Repair) {
             self.uncarry(&item, &mut carries);
             dead.push((item.entry, code.to_owned(), message.to_owned()));
         }

@@ -164,6 +164,75 @@ fn a_request_under_way_is_no_deadline() {
     assert_eq!(lane.next_deadline(), None, "nothing to do until the answer comes");
 }
 
+#[test]
+fn where_only_numbers_are_taken_they_are_read_first_and_again_after_silence() {
+    let limits = LaneLimits { writes: Writes::Absolute, key_window: Some(Duration::ZERO), ..limits() };
+    let mut lane = lane(limits);
+    lane.add(entry(1, 7, -1));
+    freeze(&mut lane, 1);
+    assert_eq!(lane.poll(at(0), true), [Action::ReadBack(BatchId(1))]);
+    assert_eq!(lane.batches()[&BatchId(1)].stage, Stage::Base);
+    assert_eq!(lane.read_back(BatchId(1), ReadBackVerdict::WriteAbsolute), Outcome::Kept);
+    assert_eq!(lane.poll(at(0), true), [Action::Send(BatchId(1))]);
+    answer(&mut lane, BatchId(1), Answer::Unknown { wait: None, reason: "cut".to_owned() }, 1);
+    assert_eq!(lane.poll(at(59), true), [], "the platform may still work on it");
+    assert_eq!(lane.poll(at(62), true), [Action::ReadBack(BatchId(1))]);
+    let (entries, _) = lane.set_aside(BatchId(1), &[SkuId(7)].into());
+    lane.put_back(entries);
+    assert_eq!(lane.read_back(BatchId(1), ReadBackVerdict::InEffect), Outcome::Delivered { settled: true, reference: None });
+    assert_eq!(lane.waiting_len(), 1);
+}
+
+#[test]
+fn a_repair_fences_its_sku_and_is_dropped_when_it_was_overtaken() {
+    let mut lane = lane(limits());
+    assert!(lane.is_idle(SkuId(7)));
+    let repair = Entry { kind: MovementKind::Repair, lines: 0, ..entry(1, 7, 0) };
+    lane.repair(BatchId(1), vec![BatchItem { entry: repair, units: 0 }]);
+    lane.add(entry(2, 7, -1));
+    assert!(lane.draft(at(0)).is_none(), "the sale waits behind the repair");
+    assert_eq!(lane.poll(at(0), true), [Action::Send(BatchId(1))]);
+    let outcome = answer(&mut lane, BatchId(1), Answer::Stale, 1);
+    assert!(matches!(outcome, Outcome::Reopened { dead, .. } if dead.is_empty()));
+    assert_eq!(lane.draft(at(1)).expect("the sale goes on").items.len(), 1);
+}
+
+#[test]
+fn the_latest_value_replaces_those_that_wait() {
+    let mut lane = lane(LaneLimits { latest: true, ..limits() });
+    lane.add(entry(1, 7, 5));
+    freeze(&mut lane, 1);
+    lane.poll(at(0), true);
+    lane.add(entry(2, 7, 6));
+    lane.add(entry(3, 7, 8));
+    answer(&mut lane, BatchId(1), Answer::KeySpent { message: "failed before".to_owned() }, 1);
+    let draft = lane.draft(at(1)).expect("the value waits");
+    assert_eq!(draft.items.len(), 1);
+    assert_eq!(draft.items[0].entry.delta, Quantity::from_units(8).expect("small"));
+    assert_eq!(draft.items[0].entry.lines, 3);
+}
+
+#[test]
+fn rows_decided_one_by_one_leave_the_refused_ones_only() {
+    let mut lane = lane(limits());
+    lane.add(entry(1, 7, -1));
+    lane.add(entry(2, 8, -1));
+    freeze(&mut lane, 1);
+    lane.poll(at(0), true);
+    let row = RowRefusal {
+        item: "item-8".to_owned(),
+        code: "GONE".to_owned(),
+        message: String::new(),
+        remedy: RowRemedy::LookUpAgain,
+    };
+    let Outcome::Partly { kept, dead, .. } =
+        answer(&mut lane, BatchId(1), Answer::Mixed { rows: vec![row], reference: None }, 1)
+    else {
+        panic!("one of two rows is in effect");
+    };
+    assert_eq!((kept.len(), dead.len(), lane.waiting_len()), (1, 0, 1));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Sale(i64, i64),
@@ -175,7 +244,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1_i64..5, -3_000_000_i64..1_000_000).prop_map(|(sku, micros)| Step::Sale(sku, micros)),
-        4 => (0_u8..12).prop_map(Step::Answer),
+        4 => (0_u8..13).prop_map(Step::Answer),
         2 => Just(Step::Wait),
         1 => Just(Step::Restart),
     ]
@@ -281,8 +350,15 @@ impl World {
     }
 
     fn apply(&mut self, id: BatchId) {
+        self.apply_but(id, None);
+    }
+
+    fn apply_but(&mut self, id: BatchId, refused: Option<SkuId>) {
         if self.applied.insert(id) {
             for item in &self.live.get(&id).expect("sent batches are live").items {
+                if Some(item.entry.sku) == refused {
+                    continue;
+                }
                 let change = if self.limits.whole_units {
                     Quantity::from_units(item.units).expect("small")
                 } else {
@@ -319,6 +395,17 @@ impl World {
                 };
                 Answer::RowsRefused { rows: vec![row] }
             }
+            12 if !known => {
+                let sku = self.live.get(&id).expect("live").items[0].entry.sku;
+                self.apply_but(id, Some(sku));
+                let row = RowRefusal {
+                    item: format!("item-{sku}"),
+                    code: "X".to_owned(),
+                    message: String::new(),
+                    remedy: RowRemedy::DeadLetter,
+                };
+                Answer::Mixed { rows: vec![row], reference: None }
+            }
             _ => {
                 self.apply(id);
                 Answer::Applied { reference: None }
@@ -328,7 +415,7 @@ impl World {
             Outcome::Delivered { .. } => {
                 self.live.remove(&id);
             }
-            Outcome::Reopened { dead, carries, .. } => {
+            Outcome::Reopened { dead, carries, .. } | Outcome::Partly { dead, carries, .. } => {
                 self.live.remove(&id);
                 self.carries.extend(carries);
                 for (entry, ..) in dead {
@@ -377,7 +464,10 @@ fn limits() -> LaneLimits {
         whole_units: false,
         needs_target: false,
         reads_back: true,
+        latest: false,
+        writes: Writes::Delta,
         key_window: Some(Duration::from_secs(24 * 3600)),
+        settle_after: Duration::from_secs(60),
         window_max: 10_000,
         look_up_max: 40,
         retry: RetryLimits::default(),
