@@ -96,6 +96,7 @@ pub fn audit(conn: &mut Connection, progress: &mut dyn FnMut(u64, u64)) -> Resul
     };
     let mut snapshots = transactions(&view, &ids, &mut report, progress)?;
     snapshots.add_all(&account(&view, "SELECT sku, 0, delta FROM folded")?);
+    snapshots.add_all(&account(&view, "SELECT sku, 0, delta FROM correction")?);
     let moved = account(&view, "SELECT sku, lines, delta FROM movement")?;
     report.movements = moved.lines();
     // Line counts of snapshots and movements differ where tickets were edited; quantities never do.
@@ -162,7 +163,12 @@ fn lane(
     since: i64,
     codes: &BTreeMap<SkuId, String>,
 ) -> Result<LaneReport, DbError> {
-    let recorded = account(view, &format!("SELECT sku, lines, delta FROM movement WHERE seq > {since}"))?;
+    if let Some(kind) = db::tables::value_kind(&name) {
+        return values(view, id, name, kind, since, codes);
+    }
+    let mut recorded = account(view, &format!("SELECT sku, lines, delta FROM movement WHERE seq > {since}"))?;
+    let known = format!("SELECT sku, -lines, -delta FROM exempt WHERE lane = {id} AND seq > {since}");
+    recorded.add_all(&account(view, &known)?);
     let waiting = account(view, &format!("SELECT sku, lines, delta FROM pending WHERE lane = {id}"))?;
     let dead =
         account(view, &format!("SELECT sku, lines, delta FROM dead_letter WHERE lane = {id} AND state = 'open'"))?;
@@ -172,6 +178,37 @@ fn lane(
     let mut delivered =
         batches(view, &format!("SELECT id, items FROM sent WHERE lane = {id} AND outcome <> 'reopened'"))?;
     delivered.add_all(&account(view, &format!("SELECT sku, lines, delta FROM pruned WHERE lane = {id}"))?);
+    Ok(LaneReport {
+        name,
+        recorded: recorded.lines(),
+        delivered: delivered.lines(),
+        in_flight: in_flight.lines(),
+        waiting: waiting.lines(),
+        dead_letters: dead.lines(),
+        discarded: discarded.lines(),
+        imbalances: named(codes, balance(&recorded, [&waiting, &dead, &discarded, &in_flight, &delivered])),
+    })
+}
+
+/// A lane of values: the latest replaces those before it, so that changes are counted and nothing is added up.
+fn values(
+    view: &Connection,
+    id: i64,
+    name: String,
+    kind: &str,
+    since: i64,
+    codes: &BTreeMap<SkuId, String>,
+) -> Result<LaneReport, DbError> {
+    let count = |sql: String| -> Result<Account, DbError> { Ok(account(view, &sql)?.without_quantities()) };
+    let recorded = count(format!("SELECT sku, 1, 0 FROM fact WHERE kind = '{kind}' AND seq > {since}"))?;
+    let waiting = count(format!("SELECT sku, lines, 0 FROM pending WHERE lane = {id}"))?;
+    let dead = count(format!("SELECT sku, lines, 0 FROM dead_letter WHERE lane = {id} AND state = 'open'"))?;
+    let discarded = count(format!("SELECT sku, lines, 0 FROM dead_letter WHERE lane = {id} AND state = 'discarded'"))?;
+    let in_flight = batches(view, &format!("SELECT id, items FROM batch WHERE lane = {id}"))?.without_quantities();
+    let mut delivered =
+        batches(view, &format!("SELECT id, items FROM sent WHERE lane = {id} AND outcome <> 'reopened'"))?;
+    delivered.add_all(&account(view, &format!("SELECT sku, lines, delta FROM pruned WHERE lane = {id}"))?);
+    let delivered = delivered.without_quantities();
     Ok(LaneReport {
         name,
         recorded: recorded.lines(),

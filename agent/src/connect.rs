@@ -26,28 +26,33 @@ pub fn install_tls() {
     }
 }
 
-/// One lane for each platform.
+/// One lane for each platform, and one for each kind of values that it takes.
 ///
 /// # Errors
 /// The first platform that cannot be set up.
 pub fn lanes(config: &Config, clock: &Arc<Clock>) -> anyhow::Result<Vec<LaneSpec>> {
     let http = transport::client(&TransportSettings::default())?;
-    config
-        .platforms
-        .iter()
-        .map(|platform| {
-            let look_up_retry = RetryLimits { first: config.look_up.retry_first, max: config.look_up.retry_most };
-            Ok(LaneSpec {
-                name: platform.name().to_string(),
-                kind: platform.kind(),
-                platform: connect(platform, config, &http, clock)
-                    .with_context(|| format!("cannot set up platform `{}`", platform.name()))?,
-                look_up_retry,
-                retry: RetryLimits::default(),
-                probe: RetryLimits { first: Duration::from_secs(10), max: Duration::from_secs(120) },
-            })
-        })
-        .collect()
+    let look_up_retry = RetryLimits { first: config.look_up.retry_first, max: config.look_up.retry_most };
+    let lane = |name: String, kind, platform| LaneSpec {
+        name,
+        kind,
+        platform,
+        look_up_retry,
+        retry: RetryLimits::default(),
+        probe: RetryLimits { first: Duration::from_secs(10), max: Duration::from_secs(120) },
+    };
+    let mut lanes = Vec::new();
+    for platform in &config.platforms {
+        let (name, kind) = (platform.name().to_string(), platform.kind());
+        let connected = connect(platform, config, &http, clock)
+            .with_context(|| format!("cannot set up platform `{name}`"))?;
+        let sides = [("prices", connected.prices()), ("incoming", connected.incoming())];
+        lanes.push(lane(name.clone(), kind, connected));
+        for (side, platform) in sides {
+            lanes.extend(platform.map(|platform| lane(format!("{name}/{side}"), kind, platform)));
+        }
+    }
+    Ok(lanes)
 }
 
 fn connect(

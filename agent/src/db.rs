@@ -21,7 +21,8 @@ pub mod outbox;
 pub mod recovery;
 pub mod tables;
 
-const MIGRATIONS: &[&str] = &[include_str!("db/migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("db/migrations/0001_initial.sql"), include_str!("db/migrations/0002_counts.sql")];
 /// "TSYN": marks the file as ours.
 const APPLICATION_ID: i32 = 0x5453_594E;
 /// What the write-ahead log keeps of its size after a backlog was imported.

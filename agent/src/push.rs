@@ -64,9 +64,9 @@ async fn carry_out(platform: &dyn Platform, work: Work) -> Command {
             };
             Command::Answer { lane, batch, answer }
         }
-        Work::ReadBack { lane, batch, items } => {
-            let result = platform.read_back(&items).await;
-            Command::ReadBack { lane, batch, items, result }
+        Work::ReadBack { lane, batch, question } => {
+            let result = platform.read_back(&question).await;
+            Command::ReadBack { lane, batch, question, result }
         }
         Work::LookUp { lane, skus } => {
             let (ids, codes): (Vec<_>, Vec<_>) = skus.into_iter().unzip();

@@ -25,13 +25,16 @@ use crate::clock::Clock;
 use crate::crash;
 use crate::db::{self, DbError, step};
 use crate::ingest::{Wake, chain};
-use crate::platform::{CallFailure, Found, Platform, ProbeReport};
+use crate::platform::{CallFailure, Found, Platform, ProbeReport, ReadBack, Seen};
 use crate::sabotage::{self, Rule};
 
 pub mod admin;
 mod forget;
 mod lanes;
+pub mod post;
+mod readback;
 mod record;
+pub mod repair;
 pub mod restore;
 pub mod view;
 
@@ -125,10 +128,14 @@ pub enum Command {
         /// For which batch.
         batch: BatchId,
         /// What was asked for.
-        items: Vec<String>,
-        /// The numbers, in the same order.
-        result: Result<Vec<Option<i64>>, CallFailure>,
+        question: ReadBack,
+        /// How the items stand, in the same order.
+        result: Result<Vec<Seen>, CallFailure>,
     },
+    /// Drift is to be repaired.
+    Repair(repair::RepairRequest),
+    /// Movements that no ticket stands for.
+    Post(post::PostRequest),
     /// The probe of a paused lane ended.
     Probed {
         /// Index of the lane.
@@ -171,8 +178,8 @@ pub enum Work {
         lane: usize,
         /// For which batch.
         batch: BatchId,
-        /// Which items.
-        items: Vec<String>,
+        /// Which items, and what was sent.
+        question: ReadBack,
     },
     /// Look SKUs up.
     LookUp {
@@ -245,6 +252,7 @@ pub struct Writer {
     published: Instant,
     synchronous_full: bool,
     horizon: Timestamp,
+    last_moment: Timestamp,
 }
 
 struct SourceRuntime {
@@ -325,6 +333,7 @@ impl Writer {
             // As opened.
             synchronous_full: true,
             horizon: Timestamp(i64::MIN),
+            last_moment: Timestamp(0),
         };
         writer.rebuild()?;
         writer.board.start(&writer.conn)?;
@@ -619,9 +628,24 @@ impl Writer {
                 self.looked_up(lane, &skus, result)?;
                 Ok(false)
             }
-            Command::ReadBack { lane, batch, items, result } => {
-                applied.keep.push_back(Command::ReadBack { lane, batch, items: items.clone(), result: result.clone() });
-                self.read_back(lane, batch, &items, result)?;
+            Command::ReadBack { lane, batch, question, result } => {
+                let kept = Command::ReadBack { lane, batch, question: question.clone(), result: result.clone() };
+                applied.keep.push_back(kept);
+                self.read_back(lane, batch, &question, result)?;
+                Ok(false)
+            }
+            Command::Repair(request) => {
+                let answer = self.repair(&request)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(if stored { answer } else { repair::RepairAnswer::Failed });
+                }));
+                Ok(false)
+            }
+            Command::Post(request) => {
+                let posted = self.take_postings(&request)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored.then_some(posted));
+                }));
                 Ok(false)
             }
             Command::Probed { lane, result } => {
@@ -689,6 +713,8 @@ struct Applied {
     sources: Vec<usize>,
     keep: VecDeque<Command>,
     admin: Vec<admin::Answered>,
+    /// Told whether the group was stored.
+    after: Vec<Box<dyn FnOnce(bool) + Send>>,
     lines: u64,
     /// Told after the commit; dropped untold with a group that failed.
     stored: Vec<StoredSignal>,
@@ -702,6 +728,9 @@ impl Applied {
     }
 
     fn reply(self, ok: bool) {
+        for tell in self.after {
+            tell(ok);
+        }
         for (reply, done) in self.admin {
             let done = if ok { done } else { Err("it could not be stored; try again".to_owned()) };
             if reply.send(done).is_err() {

@@ -26,6 +26,15 @@ impl Account {
         }
     }
 
+    /// The lines alone, where quantities are not added up.
+    #[must_use]
+    pub fn without_quantities(mut self) -> Self {
+        for (_, delta) in self.by_sku.values_mut() {
+            *delta = Quantity::ZERO;
+        }
+        self
+    }
+
     /// All lines.
     #[must_use]
     pub fn lines(&self) -> i64 {

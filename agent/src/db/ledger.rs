@@ -258,7 +258,22 @@ pub fn add_movement(conn: &Connection, seq: Seq, sku: SkuId, lines: i64, delta: 
     conn.prepare_cached("INSERT INTO movement VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut statement| statement.execute(params![seq.0, sku.0, lines, delta.micros()]))
         .map_err(step("record a movement"))?;
+    conn.prepare_cached("INSERT INTO stock (sku, moved) VALUES (?1, ?2) ON CONFLICT (sku) DO UPDATE SET moved = moved + ?2")
+        .and_then(|mut statement| statement.execute(params![sku.0, delta.micros()]))
+        .map_err(step("add up the stock"))?;
     Ok(())
+}
+
+/// What lies on the shelf by the ledger; `None` for an article that was never counted.
+///
+/// # Errors
+/// [`DbError::Step`].
+pub fn on_hand(conn: &Connection, sku: SkuId) -> Result<Option<Quantity>, DbError> {
+    use rusqlite::OptionalExtension;
+    conn.prepare_cached("SELECT base + moved FROM stock WHERE sku = ?1")
+        .and_then(|mut statement| statement.query_row([sku.0], |row| row.get::<_, Option<i64>>(0)).optional())
+        .map(|found| found.flatten().map(Quantity::from_micros))
+        .map_err(step("read the stock"))
 }
 
 /// The last position of the movement stream.

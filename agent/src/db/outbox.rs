@@ -138,6 +138,25 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
+/// One row of an absolute write, kept to judge its outcome by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenRow {
+    /// The platform's item.
+    pub item: String,
+    /// The number that was read.
+    pub expected: i64,
+    /// The number that is written.
+    pub written: i64,
+    /// What could not be written because the platform knows no number below zero; never positive.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub owed: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 /// A live batch as stored.
 #[derive(Debug)]
 pub struct BatchRow {
@@ -153,6 +172,8 @@ pub struct BatchRow {
     pub items: Vec<BatchItem>,
     /// When the current stage was frozen.
     pub frozen_at: Timestamp,
+    /// The rows of an absolute write.
+    pub rows: Vec<WrittenRow>,
 }
 
 /// Stores a frozen batch.
@@ -161,7 +182,7 @@ pub struct BatchRow {
 /// [`DbError::Step`].
 pub fn put_batch(conn: &Connection, lane: i64, batch: &BatchRow) -> Result<(), DbError> {
     let lines: i64 = batch.items.iter().map(|item| item.entry.lines).sum();
-    conn.prepare_cached("INSERT OR REPLACE INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+    conn.prepare_cached("INSERT OR REPLACE INTO batch (id, lane, key, stage, body, items, lines, frozen_at, rows) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
         .and_then(|mut statement| {
             statement.execute(params![
                 batch.id.0,
@@ -171,7 +192,8 @@ pub fn put_batch(conn: &Connection, lane: i64, batch: &BatchRow) -> Result<(), D
                 batch.body,
                 write_items(&batch.items),
                 lines,
-                batch.frozen_at.0
+                batch.frozen_at.0,
+                (!batch.rows.is_empty()).then(|| serde_json::to_string(&batch.rows).unwrap_or_default())
             ])
         })
         .map_err(step("freeze a batch"))?;
@@ -184,7 +206,7 @@ pub fn put_batch(conn: &Connection, lane: i64, batch: &BatchRow) -> Result<(), D
 /// [`DbError`].
 pub fn live_batches(conn: &Connection, lane: i64) -> Result<Vec<BatchRow>, DbError> {
     let mut statement = conn
-        .prepare_cached("SELECT id, key, stage, body, items, frozen_at FROM batch WHERE lane = ?1 ORDER BY id")
+        .prepare_cached("SELECT id, key, stage, body, items, frozen_at, rows FROM batch WHERE lane = ?1 ORDER BY id")
         .map_err(step("read live batches"))?;
     let rows = statement
         .query_map([lane], |row| {
@@ -195,11 +217,12 @@ pub fn live_batches(conn: &Connection, lane: i64) -> Result<Vec<BatchRow>, DbErr
                 row.get(3)?,
                 row.get::<_, String>(4)?,
                 row.get(5)?,
+                row.get::<_, Option<String>>(6)?,
             ))
         })
         .map_err(step("read live batches"))?;
     rows.map(|row| {
-        let (id, key, stage, body, items, frozen_at) = row.map_err(step("read live batches"))?;
+        let (id, key, stage, body, items, frozen_at, rows) = row.map_err(step("read live batches"))?;
         let stage = Stage::from_word(&stage)
             .ok_or_else(|| DbError::Row { what: format!("batch {id}"), detail: format!("unknown stage `{stage}`") })?;
         Ok(BatchRow {
@@ -209,6 +232,11 @@ pub fn live_batches(conn: &Connection, lane: i64) -> Result<Vec<BatchRow>, DbErr
             body,
             items: read_items(id, &items)?,
             frozen_at: Timestamp(frozen_at),
+            rows: rows
+                .map(|text| serde_json::from_str(&text))
+                .transpose()
+                .map_err(|e| DbError::Row { what: format!("rows of batch {id}"), detail: e.to_string() })?
+                .unwrap_or_default(),
         })
     })
     .collect()

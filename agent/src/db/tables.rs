@@ -213,7 +213,7 @@ pub fn forget_target(conn: &Connection, lane: i64, sku: SkuId) -> Result<(), DbE
 /// # Errors
 /// [`DbError::Step`].
 pub fn set_base(conn: &Connection, lane: i64, item: &str, base: i64, late: bool) -> Result<(), DbError> {
-    conn.prepare_cached("INSERT OR IGNORE INTO item VALUES (?1, ?2, ?3, 0, ?4)")
+    conn.prepare_cached("INSERT OR IGNORE INTO item (lane, item, base, told, late) VALUES (?1, ?2, ?3, 0, ?4)")
         .and_then(|mut s| s.execute(params![lane, item, base, late]))
         .map_err(step("store a base number"))?;
     Ok(())
@@ -228,6 +228,41 @@ pub fn add_told(conn: &Connection, lane: i64, item: &str, units: i64) -> Result<
         .and_then(|mut s| s.execute(params![lane, item, units]))
         .map_err(step("count told units"))?;
     Ok(())
+}
+
+/// Remembers the number that was written to an item, and what is owed beside it.
+///
+/// # Errors
+/// [`DbError::Step`].
+pub fn set_written(conn: &Connection, lane: i64, item: &str, number: i64, owed: i64) -> Result<(), DbError> {
+    conn.prepare_cached(
+        "INSERT INTO item (lane, item, base, told, late, owed) VALUES (?1, ?2, ?3, 0, 0, ?4)
+         ON CONFLICT (lane, item) DO UPDATE SET base = ?3, told = 0, late = 0, owed = ?4",
+    )
+    .and_then(|mut s| s.execute(params![lane, item, number, owed]))
+    .map_err(step("store a written number"))?;
+    Ok(())
+}
+
+/// What a side lane is told, by its name: `<platform>/prices`, `<platform>/incoming`.
+#[must_use]
+pub fn value_kind(lane: &str) -> Option<&'static str> {
+    match lane.rsplit_once('/')?.1 {
+        "prices" => Some("price"),
+        "incoming" => Some("incoming"),
+        _ => None,
+    }
+}
+
+/// Units sold below the platform's zero; never positive.
+///
+/// # Errors
+/// [`DbError::Step`].
+pub fn owed(conn: &Connection, lane: i64, item: &str) -> Result<i64, DbError> {
+    conn.prepare_cached("SELECT owed FROM item WHERE lane = ?1 AND item = ?2")
+        .and_then(|mut s| s.query_row(params![lane, item], |row| row.get(0)).optional())
+        .map(Option::unwrap_or_default)
+        .map_err(step("read what is owed"))
 }
 
 /// What each of these items should show by our account (base and told units), and whether its base is late.

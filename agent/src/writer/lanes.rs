@@ -7,17 +7,16 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use sync_core::model::{BatchId, EntryId, IdempotencyKey, Quantity, Seq, Sku, SkuId, Timestamp};
 use sync_core::outbox::lane::{
-    Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, ReadBackVerdict, Stage,
+    Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, Stage,
 };
-use sync_core::outbox::settle::{Settlement, settle};
 use sync_core::outbox::verdict::Answer;
 
 use super::{LaneSpec, Work, Writer, jitter};
 use crate::crash;
-use crate::db::outbox::BatchRow;
+use crate::db::outbox::{BatchRow, WrittenRow};
 use crate::db::tables::TargetRow;
 use crate::db::{self, DbError};
-use crate::platform::{Absolute, CallFailure, Change, Found, Platform, ProbeReport, Target, TargetPart, Traits};
+use crate::platform::{CallFailure, Change, Found, Platform, ProbeReport, ReadBack, Sent, Target, Traits};
 use crate::sabotage::{self, Rule};
 
 /// SKUs of one look-up.
@@ -33,9 +32,30 @@ pub struct LaneRuntime {
     pub(super) lane: Lane,
     pub(super) platform: Arc<dyn Platform>,
     pub(super) traits: Traits,
-    targets: HashMap<SkuId, Arc<Target>>,
-    frozen: BTreeMap<BatchId, (IdempotencyKey, Arc<[u8]>)>,
+    pub(super) targets: HashMap<SkuId, Arc<Target>>,
+    pub(super) frozen: BTreeMap<BatchId, Frozen>,
     under_way: BTreeSet<BatchId>,
+}
+
+/// What is kept of a live batch beside its items.
+pub(super) struct Frozen {
+    pub(super) key: IdempotencyKey,
+    /// `None` while there is nothing to send but numbers to read.
+    pub(super) body: Option<Arc<[u8]>>,
+    /// The rows of an absolute write.
+    pub(super) rows: Vec<WrittenRow>,
+    pub(super) at: Timestamp,
+}
+
+impl From<&BatchRow> for Frozen {
+    fn from(row: &BatchRow) -> Self {
+        Self {
+            key: row.key.clone(),
+            body: row.body.as_deref().map(Arc::from),
+            rows: row.rows.clone(),
+            at: row.frozen_at,
+        }
+    }
 }
 
 impl LaneRuntime {
@@ -45,6 +65,9 @@ impl LaneRuntime {
             rows_max: traits.rows_max,
             in_flight_max: traits.in_flight_max,
             merge: traits.merge,
+            latest: traits.latest,
+            writes: traits.writes,
+            settle_after: traits.settle_after,
             whole_units: traits.whole_units,
             needs_target: traits.needs_target,
             reads_back: traits.reads_back,
@@ -69,7 +92,7 @@ impl LaneRuntime {
     }
 
     /// Reads everything back from the database; requests under way stay so.
-    fn rebuild(&mut self, conn: &Connection, clean_start: bool) -> Result<(), DbError> {
+    fn rebuild(&mut self, conn: &Connection, clean_start: bool, now: Timestamp) -> Result<(), DbError> {
         let limits = *self.lane.limits();
         self.lane = Lane::new(limits);
         self.targets.clear();
@@ -90,13 +113,17 @@ impl LaneRuntime {
             self.lane.restore_waiting(entry);
         }
         for row in db::outbox::live_batches(conn, self.id)? {
+            self.frozen.insert(row.id, Frozen::from(&row));
             let mut batch = LiveBatch::new(row.items, row.stage);
-            batch.first_sent = Some(row.frozen_at);
-            batch.maybe_applied = true;
-            self.lane.restore_batch(row.id, batch);
-            if let Some(body) = row.body {
-                self.frozen.insert(row.id, (row.key, Arc::from(body)));
+            if row.stage != Stage::Base {
+                batch.first_sent = Some(row.frozen_at);
+                batch.maybe_applied = true;
+                if limits.key_window == Some(std::time::Duration::ZERO) {
+                    // A request of before may still be worked on.
+                    batch.hold_until(now.plus(limits.settle_after));
+                }
             }
+            self.lane.restore_batch(row.id, batch);
             if !clean_start && self.under_way.contains(&row.id) {
                 self.lane.mark_busy(row.id);
             }
@@ -104,14 +131,14 @@ impl LaneRuntime {
         Ok(())
     }
 
-    fn items_of(&self, sku: SkuId, code: Option<&Sku>) -> Vec<String> {
+    pub(super) fn items_of(&self, sku: SkuId, code: Option<&Sku>) -> Vec<String> {
         match self.targets.get(&sku) {
             Some(target) => target.parts.iter().map(|part| part.item.clone()).collect(),
             None => code.map(|code| code.as_str().to_owned()).into_iter().collect(),
         }
     }
 
-    fn parts(&self, items: &[BatchItem]) -> BTreeMap<String, i64> {
+    pub(super) fn parts(&self, items: &[BatchItem]) -> BTreeMap<String, i64> {
         let mut units: BTreeMap<String, i64> = BTreeMap::new();
         for item in items {
             for part in self.targets.get(&item.entry.sku).iter().flat_map(|target| &target.parts) {
@@ -119,6 +146,31 @@ impl LaneRuntime {
             }
         }
         units
+    }
+}
+
+impl LaneRuntime {
+    /// What is asked about a batch whose numbers are wanted.
+    fn question(&self, batch: BatchId) -> ReadBack {
+        let Some(live) = self.lane.batches().get(&batch) else {
+            return ReadBack { items: Vec::new(), sent: None };
+        };
+        let parts = self.parts(&live.items);
+        let sent = match (live.stage, self.frozen.get(&batch)) {
+            (Stage::Base, _) | (_, None) => None,
+            (Stage::Change | Stage::ReadBack | Stage::Absolute, Some(frozen)) => Some(Sent {
+                key: frozen.key.clone(),
+                frozen_at: frozen.at,
+                changes: parts
+                    .iter()
+                    .map(|(item, change)| {
+                        let row = frozen.rows.iter().find(|row| row.item == *item);
+                        row.map_or(*change, |row| row.written.saturating_sub(row.expected))
+                    })
+                    .collect(),
+            }),
+        };
+        ReadBack { items: parts.into_keys().collect(), sent }
     }
 }
 
@@ -145,8 +197,9 @@ impl Writer {
             self.codes.insert(id, Sku::from(code.as_str()));
             self.skus.insert(code, id);
         }
+        let now = self.now();
         for runtime in &mut self.lanes {
-            runtime.rebuild(&self.conn, clean_start)?;
+            runtime.rebuild(&self.conn, clean_start, now)?;
         }
         Ok(())
     }
@@ -208,18 +261,18 @@ impl Writer {
             self.board.delivered(index, draft.items.iter().map(|item| item.entry.lines).sum(), &[], now);
             return Ok(());
         }
-        let stage = if uncertain { Stage::ReadBack } else { Stage::Change };
-        let body = match (uncertain, takes_tickets) {
-            (true, _) => None,
-            (false, true) => Some(encode_tickets(&self.conn, runtime, &self.codes, &key, &draft.items)?),
-            (false, false) => Some(runtime.platform.encode(&key, &changes(runtime, &self.codes, &draft.items))),
+        let stage = if uncertain { Stage::ReadBack } else { runtime.lane.first_stage(&draft) };
+        let body = match (stage, takes_tickets) {
+            (Stage::Base | Stage::ReadBack, false) => None,
+            (_, true) => Some(encode_tickets(&self.conn, runtime, &self.codes, &key, &draft.items)?),
+            (Stage::Change | Stage::Absolute, false) => {
+                Some(runtime.platform.encode(&key, &changes(runtime, &self.codes, &draft.items)))
+            }
         };
-        let row = BatchRow { id, key, stage, body, items: draft.items.clone(), frozen_at: now };
+        let row = BatchRow { id, key, stage, body, items: draft.items.clone(), frozen_at: now, rows: Vec::new() };
         db::outbox::put_batch(&self.conn, runtime.id, &row)?;
         crash::point("batch_frozen").map_err(|source| DbError::Io { step: "freeze a batch", source })?;
-        if let Some(body) = row.body {
-            runtime.frozen.insert(id, (row.key, Arc::from(body)));
-        }
+        runtime.frozen.insert(id, Frozen::from(&row));
         runtime.lane.frozen(id, draft);
         Ok(())
     }
@@ -262,7 +315,9 @@ impl Writer {
             for action in runtime.lane.poll(now, trusted) {
                 let work = match action {
                     Action::Send(batch) => {
-                        let Some((key, body)) = runtime.frozen.get(&batch).cloned() else { continue };
+                        let Some(frozen) = runtime.frozen.get(&batch) else { continue };
+                        let Some(body) = frozen.body.clone() else { continue };
+                        let key = frozen.key.clone();
                         let (key, body) = if sabotage::breaks(Rule::FreshKeyOnRetry) {
                             under_fresh_key(&key, &body)
                         } else {
@@ -272,10 +327,7 @@ impl Writer {
                         Work::Send { lane: index, batch, key, body }
                     }
                     Action::ReadBack(batch) => {
-                        let items =
-                            runtime.lane.batches().get(&batch).map(|live| live.items.clone()).unwrap_or_default();
-                        let items = runtime.parts(&items).into_keys().collect();
-                        Work::ReadBack { lane: index, batch, items }
+                        Work::ReadBack { lane: index, batch, question: runtime.question(batch) }
                     }
                     Action::LookUp(skus) => Work::LookUp {
                         lane: index,
@@ -314,7 +366,7 @@ impl Writer {
         self.settle(index, batch, &items, outcome)
     }
 
-    fn settle(&mut self, index: usize, batch: BatchId, items: &[BatchItem], outcome: Outcome) -> Result<(), DbError> {
+    pub(super) fn settle(&mut self, index: usize, batch: BatchId, items: &[BatchItem], outcome: Outcome) -> Result<(), DbError> {
         let now = self.now();
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
         match outcome {
@@ -322,39 +374,87 @@ impl Writer {
                 let word = if settled { "settled" } else { "delivered" };
                 db::outbox::close_batch(&self.conn, batch, word, reference.as_deref(), now)?;
                 crash::point("batch_closed").map_err(|source| DbError::Io { step: "close a batch", source })?;
-                if runtime.traits.reads_back {
-                    for (item, units) in runtime.parts(items) {
-                        db::tables::add_told(&self.conn, runtime.id, &item, units)?;
-                    }
-                }
+                remember_told(&self.conn, runtime, batch, items)?;
+                super::repair::written(&self.conn, runtime.id, batch, items, now)?;
                 runtime.frozen.remove(&batch);
                 let sold: Vec<_> = items.iter().filter_map(|item| item.entry.sold_at).collect();
                 self.board.delivered(index, items.iter().map(|item| item.entry.lines).sum(), &sold, now);
             }
             Outcome::Reopened { dead, carries, forgotten, reason } => {
                 db::outbox::close_batch(&self.conn, batch, "reopened", Some(&reason), now)?;
+                super::repair::dropped(&self.conn, batch)?;
                 runtime.frozen.remove(&batch);
-                for (sku, micros) in carries {
-                    db::outbox::set_carry(&self.conn, runtime.id, sku, micros)?;
-                }
-                for sku in forgotten {
-                    runtime.targets.remove(&sku);
-                    db::tables::forget_target(&self.conn, runtime.id, sku)?;
-                }
-                for (entry, code, message) in dead {
-                    tracing::error!(
-                        lane = runtime.name,
-                        entry = entry.id.0,
-                        code,
-                        message,
-                        "A stock change cannot be delivered; it waits for a person"
-                    );
-                    db::outbox::put_dead(&self.conn, runtime.id, &entry, &code, &message, now)?;
-                    self.board.died(index);
-                }
+                self.return_rows(index, &dead, &carries, &forgotten)?;
+            }
+            Outcome::Partly { kept, dead, carries, forgotten, reference } => {
+                self.keep_part(index, batch, &kept, reference.as_deref())?;
+                self.return_rows(index, &dead, &carries, &forgotten)?;
             }
             Outcome::Kept | Outcome::ToReadBack | Outcome::ReadAgain => {}
         }
+        Ok(())
+    }
+
+    /// What a refused request leaves: remainders, articles to look up again, dead letters.
+    fn return_rows(
+        &mut self,
+        index: usize,
+        dead: &[(Entry, String, String)],
+        carries: &[(SkuId, i64)],
+        forgotten: &[SkuId],
+    ) -> Result<(), DbError> {
+        let now = self.now();
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        for (sku, micros) in carries {
+            db::outbox::set_carry(&self.conn, runtime.id, *sku, *micros)?;
+        }
+        for sku in forgotten {
+            runtime.targets.remove(sku);
+            db::tables::forget_target(&self.conn, runtime.id, *sku)?;
+        }
+        for (entry, code, message) in dead {
+            tracing::error!(
+                lane = runtime.name,
+                entry = entry.id.0,
+                code,
+                message,
+                "A stock change cannot be delivered; it waits for a person"
+            );
+            db::outbox::put_dead(&self.conn, runtime.id, entry, code, message, now)?;
+            self.board.died(index);
+        }
+        Ok(())
+    }
+
+    /// Rows were decided one by one: those in effect are delivered under the batch's number.
+    fn keep_part(
+        &mut self,
+        index: usize,
+        batch: BatchId,
+        kept: &[BatchItem],
+        reference: Option<&str>,
+    ) -> Result<(), DbError> {
+        let now = self.now();
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        if let Some(frozen) = runtime.frozen.get(&batch) {
+            let row = BatchRow {
+                id: batch,
+                key: frozen.key.clone(),
+                stage: Stage::Change,
+                body: None,
+                items: kept.to_vec(),
+                frozen_at: frozen.at,
+                rows: Vec::new(),
+            };
+            db::outbox::put_batch(&self.conn, runtime.id, &row)?;
+        }
+        db::outbox::close_batch(&self.conn, batch, "delivered", reference, now)?;
+        remember_told(&self.conn, runtime, batch, kept)?;
+        super::repair::written(&self.conn, runtime.id, batch, kept, now)?;
+        super::repair::dropped(&self.conn, batch)?;
+        runtime.frozen.remove(&batch);
+        let sold: Vec<Timestamp> = kept.iter().filter_map(|item| item.entry.sold_at).collect();
+        self.board.delivered(index, kept.iter().map(|item| item.entry.lines).sum(), &sold, now);
         Ok(())
     }
 
@@ -416,150 +516,6 @@ impl Writer {
         crash::point("looked_up").map_err(|source| DbError::Io { step: "store a look-up", source })
     }
 
-    /// The platform's numbers were read for a batch of unknown outcome.
-    pub(super) fn read_back(
-        &mut self,
-        index: usize,
-        batch: BatchId,
-        items: &[String],
-        result: Result<Vec<Option<i64>>, CallFailure>,
-    ) -> Result<(), DbError> {
-        let now = self.now();
-        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
-        let numbers = match result {
-            Ok(numbers) => numbers,
-            Err(CallFailure::Passing { wait, reason }) => {
-                runtime.lane.call_failed(Some(batch), wait, reason, now, jitter());
-                return Ok(());
-            }
-            Err(CallFailure::LaneRefused { cause, detail }) => {
-                runtime.lane.call_refused(Some(batch), cause, detail, now, jitter());
-                return Ok(());
-            }
-        };
-        let Some(live) = runtime.lane.batches().get(&batch).map(|live| live.items.clone()) else { return Ok(()) };
-        let expected = db::tables::expected(&self.conn, runtime.id, items)?;
-        let changes = runtime.parts(&live);
-        let from_lost_database = !runtime.frozen.contains_key(&batch);
-        let (mut rows, mut unclear) = (Vec::new(), BTreeSet::new());
-        for (item, shown) in items.iter().zip(numbers) {
-            let change = changes.get(item).copied().unwrap_or(0);
-            let judged = match (shown, expected.get(item)) {
-                (Some(_), Some((_, true))) if from_lost_database => Settlement::Ambiguous,
-                (Some(shown), Some((before, _))) => settle(shown, *before, change),
-                (None, _) | (_, None) => Settlement::Ambiguous,
-            };
-            match (judged, shown) {
-                (Settlement::InEffect, _) => {}
-                (Settlement::Write { on_hand }, Some(expected)) => {
-                    rows.push(Absolute { part: TargetPart { item: item.clone(), per: 1 }, on_hand, expected });
-                }
-                (Settlement::Write { .. } | Settlement::Ambiguous, _) => {
-                    unclear.insert(item.clone());
-                }
-            }
-        }
-        let skus: BTreeSet<SkuId> = live
-            .iter()
-            .map(|item| item.entry.sku)
-            .filter(|sku| runtime.items_of(*sku, None).iter().any(|item| unclear.contains(item)))
-            .collect();
-        let (dead, carries) = runtime.lane.set_aside(batch, &skus);
-        let kept: Vec<BatchItem> = live.into_iter().filter(|item| !skus.contains(&item.entry.sku)).collect();
-        let kept_items = runtime.parts(&kept);
-        rows.retain(|row| kept_items.contains_key(&row.part.item));
-        let verdict = if rows.is_empty() { ReadBackVerdict::InEffect } else { ReadBackVerdict::WriteAbsolute };
-        let outcome = runtime.lane.read_back(batch, verdict);
-        self.bury_unclear(index, &dead, carries)?;
-        self.freeze_settlement(index, batch, &kept, &rows)?;
-        self.settle(index, batch, &kept, outcome)
-    }
-
-    /// Changes that nobody can tell the outcome of become dead letters: a person or the next count decides.
-    fn bury_unclear(&mut self, index: usize, dead: &[Entry], carries: Vec<(SkuId, i64)>) -> Result<(), DbError> {
-        const MESSAGE: &str = "it is unknown whether the shop has this change, and the shop's number was changed by others since: count this article, then retry or discard";
-        let now = self.now();
-        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
-        for (sku, micros) in carries {
-            db::outbox::set_carry(&self.conn, runtime.id, sku, micros)?;
-        }
-        for entry in dead {
-            tracing::error!(
-                lane = runtime.name,
-                entry = entry.id.0,
-                "The outcome of a stock change cannot be told; it waits for a person"
-            );
-            db::outbox::put_dead(&self.conn, runtime.id, entry, "uncertain", MESSAGE, now)?;
-            self.board.died(index);
-        }
-        Ok(())
-    }
-
-    /// Stores what is left of a batch, with the absolute write that settles it, if one is needed.
-    fn freeze_settlement(
-        &mut self,
-        index: usize,
-        batch: BatchId,
-        items: &[BatchItem],
-        rows: &[Absolute],
-    ) -> Result<(), DbError> {
-        if !rows.is_empty() {
-            return self.freeze_absolute(index, batch, items, rows);
-        }
-        let row = BatchRow {
-            id: batch,
-            key: IdempotencyKey::new(""),
-            stage: Stage::ReadBack,
-            body: None,
-            items: items.to_vec(),
-            frozen_at: self.now(),
-        };
-        let Some(runtime) = self.lanes.get(index) else { return Ok(()) };
-        db::outbox::put_batch(&self.conn, runtime.id, &row)
-    }
-
-    fn freeze_absolute(
-        &mut self,
-        index: usize,
-        batch: BatchId,
-        items: &[BatchItem],
-        rows: &[Absolute],
-    ) -> Result<(), DbError> {
-        let now = self.now();
-        let key = batch_key(&self.epoch, index, batch, now.0);
-        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
-        let body = runtime.platform.encode_absolute(&key, rows);
-        let row = BatchRow {
-            id: batch,
-            key,
-            stage: Stage::Absolute,
-            body: Some(body),
-            items: items.to_vec(),
-            frozen_at: now,
-        };
-        db::outbox::put_batch(&self.conn, runtime.id, &row)?;
-        for row in rows {
-            tracing::warn!(
-                lane = runtime.name,
-                item = row.part.item,
-                before = row.expected,
-                after = row.on_hand,
-                "Unknown outcome settled by an absolute write"
-            );
-            self.conn
-                .execute(
-                    "INSERT INTO overwrite (lane, item, before, after, why, at) VALUES (?1, ?2, ?3, ?4, 'outcome of a change unknown past its window', ?5)",
-                    rusqlite::params![runtime.id, row.part.item, row.expected, row.on_hand, now.0],
-                )
-                .map_err(db::step("log an overwrite"))?;
-        }
-        crash::point("absolute_frozen").map_err(|source| DbError::Io { step: "freeze an absolute write", source })?;
-        if let Some(body) = row.body {
-            runtime.frozen.insert(batch, (row.key, Arc::from(body)));
-        }
-        Ok(())
-    }
-
     /// A paused lane was probed.
     pub(super) fn probed(&mut self, index: usize, result: Result<ProbeReport, CallFailure>) {
         let now = self.now();
@@ -611,6 +567,26 @@ fn encode_tickets(
     Ok(runtime.platform.encode_tickets(key, &tickets, &changes(runtime, codes, &loose)))
 }
 
+/// Counts what a delivered batch has told the platform, to know what its numbers should be.
+fn remember_told(
+    conn: &Connection,
+    runtime: &LaneRuntime,
+    batch: BatchId,
+    items: &[BatchItem],
+) -> Result<(), DbError> {
+    if !runtime.traits.reads_back {
+        return Ok(());
+    }
+    let rows = runtime.frozen.get(&batch).map(|frozen| frozen.rows.as_slice()).unwrap_or_default();
+    for (item, units) in runtime.parts(items) {
+        match rows.iter().find(|row| row.item == item) {
+            Some(row) => db::tables::set_written(conn, runtime.id, &item, row.written, row.owed)?,
+            None => db::tables::add_told(conn, runtime.id, &item, units)?,
+        }
+    }
+    Ok(())
+}
+
 fn changes(runtime: &LaneRuntime, codes: &HashMap<SkuId, Sku>, items: &[BatchItem]) -> Vec<Change> {
     items
         .iter()
@@ -629,7 +605,7 @@ fn changes(runtime: &LaneRuntime, codes: &HashMap<SkuId, Sku>, items: &[BatchIte
 }
 
 /// A key that no other batch of any store, lane or restored database has: derived from the database's random epoch.
-fn batch_key(epoch: &str, lane: usize, batch: BatchId, remade: i64) -> IdempotencyKey {
+pub(super) fn batch_key(epoch: &str, lane: usize, batch: BatchId, remade: i64) -> IdempotencyKey {
     use std::fmt::Write as _;
     let digest = Sha256::digest(format!("{epoch}/{lane}/{batch}/{remade}"));
     let mut text = String::with_capacity(36);
@@ -659,6 +635,12 @@ fn log_answer(lane: &str, batch: BatchId, answer: &Answer) {
             detail,
             "The shop refuses us; the lane pauses and asks again by itself"
         ),
+        Answer::Mixed { rows, .. } => {
+            tracing::warn!(lane, batch = batch.0, ?rows, "Some rows were refused; all others are delivered");
+        }
+        Answer::NeedsAbsolute { reason } => {
+            tracing::warn!(lane, batch = batch.0, reason, "Refused as a change; the number is read and written instead");
+        }
         Answer::RowsRefused { .. }
         | Answer::Refused { .. }
         | Answer::TooLarge

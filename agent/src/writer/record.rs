@@ -246,6 +246,9 @@ impl Writer {
         crash::point("movements_recorded").map_err(|source| DbError::Io { step: "record movements", source })?;
         let uncertain = self.restored.is_catching_up();
         for lane in 0..self.lanes.len() {
+            if self.lanes.get(lane).is_some_and(|runtime| runtime.traits.latest) {
+                continue;
+            }
             let merges = self.lanes.get(lane).is_some_and(|runtime| runtime.lane.limits().merge);
             if merges {
                 for (sku, sum) in &by_sku {
@@ -282,6 +285,7 @@ impl Writer {
             }
         }
         self.seq = seq;
+        self.mark_moment()?;
         let keep_single = self.lanes.iter().any(|runtime| !runtime.lane.limits().merge);
         self.moved.clear(keep_single);
         Ok(())
@@ -292,12 +296,12 @@ impl Writer {
         self.moved.clear(keep_single);
     }
 
-    fn take_entry_id(&mut self) -> EntryId {
+    pub(super) fn take_entry_id(&mut self) -> EntryId {
         self.next_entry = EntryId(self.next_entry.0 + 1);
         self.next_entry
     }
 
-    fn add_to_lane(&mut self, lane: usize, entry: Entry) -> Result<(), DbError> {
+    pub(super) fn add_to_lane(&mut self, lane: usize, entry: Entry) -> Result<(), DbError> {
         let Some(runtime) = self.lanes.get_mut(lane) else { return Ok(()) };
         let spilled = if runtime.lane.has_room() { None } else { Some(entry.clone()) };
         if !runtime.lane.add(entry)

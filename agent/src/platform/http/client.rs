@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use reqwest::header::{HeaderName, HeaderValue};
 use sync_core::model::{IdempotencyKey, Sku};
+use sync_core::outbox::settle::Evidence;
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 
 use super::classify::classify;
@@ -12,7 +13,9 @@ use crate::platform::transport::status::{
     StatusClass, answer_not_made, failure_by_status, failure_unreached, status_class,
 };
 use crate::platform::transport::{Reply, Unreached, WallClock, exchange};
-use crate::platform::{Absolute, Call, CallFailure, Change, Found, Platform, ProbeReport, Ticket, Traits};
+use crate::platform::{
+    Absolute, Call, CallFailure, Change, Found, Platform, ProbeReport, ReadBack, Seen, Ticket, Traits,
+};
 use crate::secret::{HeldSecret, Secret, SecretError};
 
 /// More of a reply is not read.
@@ -162,8 +165,7 @@ impl Platform for Http {
             rows_max: self.settings.changes_max,
             in_flight_max: if self.takes_tickets() { 1 } else { self.settings.in_flight_max },
             merge: self.settings.merge && !self.takes_tickets(),
-            key_window: None,
-            reads_back: false,
+            ..Traits::default()
         }
     }
 
@@ -193,8 +195,9 @@ impl Platform for Http {
         Box::pin(std::future::ready(Ok(vec![Found::Unknown; skus.len()])))
     }
 
-    fn read_back<'a>(&'a self, items: &'a [String]) -> Call<'a, Result<Vec<Option<i64>>, CallFailure>> {
-        Box::pin(std::future::ready(Ok(vec![None; items.len()])))
+    fn read_back<'a>(&'a self, question: &'a ReadBack) -> Call<'a, Result<Vec<Seen>, CallFailure>> {
+        let nothing = Seen { number: None, evidence: Evidence::Silent };
+        Box::pin(std::future::ready(Ok(vec![nothing; question.items.len()])))
     }
 
     fn probe(&self) -> Call<'_, Result<ProbeReport, CallFailure>> {

@@ -7,6 +7,7 @@ use reqwest::header::HeaderValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sync_core::model::{IdempotencyKey, Sku};
+use sync_core::outbox::settle::Evidence;
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 use tokio::sync::OnceCell;
 
@@ -18,7 +19,9 @@ use super::wire::{Cost, Installation, LOCATIONS, LocationsData, PROBE, ProbeData
 use super::{KEY_WINDOW, ROWS_MAX, SCOPES, ShopifySettings};
 use crate::platform::transport::status::{answer_not_made, refusal_detail};
 use crate::platform::transport::{REPLY_BYTES_MAX, Reply, Unreached, WallClock, exchange};
-use crate::platform::{Absolute, Call, CallFailure, Change, Found, Platform, ProbeReport, Traits};
+use crate::platform::{
+    Absolute, Call, CallFailure, Change, Found, Number, Platform, ProbeReport, ReadBack, Seen, Traits,
+};
 use crate::secret::Secret;
 
 /// What one write costs until the shop has said so.
@@ -252,6 +255,9 @@ impl Platform for Shopify {
             merge: true,
             key_window: Some(KEY_WINDOW),
             reads_back: true,
+            number: Number::Physical,
+            compare_and_set: true,
+            ..Traits::default()
         }
     }
 
@@ -271,8 +277,11 @@ impl Platform for Shopify {
         Box::pin(self.find(skus))
     }
 
-    fn read_back<'a>(&'a self, items: &'a [String]) -> Call<'a, Result<Vec<Option<i64>>, CallFailure>> {
-        Box::pin(self.on_hand(items))
+    fn read_back<'a>(&'a self, question: &'a ReadBack) -> Call<'a, Result<Vec<Seen>, CallFailure>> {
+        Box::pin(async {
+            let numbers = self.on_hand(&question.items).await?;
+            Ok(numbers.into_iter().map(|number| Seen { number, evidence: Evidence::Silent }).collect())
+        })
     }
 
     fn probe(&self) -> Call<'_, Result<ProbeReport, CallFailure>> {

@@ -1,6 +1,6 @@
 //! Finding articles and reading numbers back.
 
-use tillsync::platform::Found;
+use tillsync::platform::{Found, ReadBack};
 use tillsync::platform::shopify::MatchBy;
 
 use super::*;
@@ -180,7 +180,9 @@ async fn numbers_are_read_back_in_order_with_gaps() {
     let kept = Kept::new();
     let shop = Shopify::new(kept.settings(&server), http(), clock());
     let items: Vec<String> = (1..=250).map(item).collect();
-    let numbers = shop.read_back(&items).await.unwrap();
+    let question = ReadBack { items, sent: None };
+    let numbers: Vec<Option<i64>> =
+        shop.read_back(&question).await.unwrap().into_iter().map(|seen| seen.number).collect();
     let expected: Vec<Option<i64>> = (1..=250).map(|n| if (3..=5).contains(&n) { None } else { Some(-n) }).collect();
     assert_eq!(numbers, expected);
     assert_eq!(server.received().len(), 3);
