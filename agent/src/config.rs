@@ -15,9 +15,11 @@ use pos_adapters::SourceSettings;
 use pos_adapters::articles::ArticleSettings;
 use sync_core::model::{LaneName, StoreId};
 
+pub use self::connections::{Connection, Parts};
 pub use crate::platform::http::Contents;
 use crate::secret::SecretRef;
 
+pub mod connections;
 pub mod faults;
 pub mod file;
 pub mod mask;
@@ -92,30 +94,34 @@ pub struct StateConfig {
 pub type SourceConfig = Arc<dyn SourceSettings>;
 
 /// One `[[platform]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum PlatformConfig {
     /// `kind = "shopify"`
     Shopify(ShopifyConfig),
     /// `kind = "http"`
     Http(HttpConfig),
+    /// Any other kind.
+    Other(Arc<dyn Connection>),
 }
 
 impl PlatformConfig {
     /// Unique name; the lane has the same.
     #[must_use]
-    pub const fn name(&self) -> &LaneName {
+    pub fn name(&self) -> &LaneName {
         match self {
             Self::Shopify(shopify) => &shopify.name,
             Self::Http(http) => &http.name,
+            Self::Other(other) => other.name(),
         }
     }
 
     /// The word in `kind`.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Shopify(_) => "shopify",
             Self::Http(_) => "http",
+            Self::Other(other) => other.kind(),
         }
     }
 
@@ -142,6 +148,7 @@ impl PlatformConfig {
                         .filter_map(|(name, value)| value.secret().map(|secret| (format!("headers.{name}"), secret))),
                 )
                 .collect(),
+            Self::Other(other) => other.secrets(),
         }
     }
 }

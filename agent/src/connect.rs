@@ -10,7 +10,7 @@ use sync_core::retry::RetryLimits;
 
 use crate::clock::Clock;
 use crate::config::{
-    Config, HttpConfig, MatchBy, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig, Trust,
+    Config, HttpConfig, MatchBy, Parts, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig, Trust,
 };
 use crate::platform::Platform;
 use crate::platform::http::{HeaderText, Http, HttpSettings};
@@ -44,8 +44,8 @@ pub fn lanes(config: &Config, clock: &Arc<Clock>) -> anyhow::Result<Vec<LaneSpec
     let mut lanes = Vec::new();
     for platform in &config.platforms {
         let (name, kind) = (platform.name().to_string(), platform.kind());
-        let connected = connect(platform, config, &http, clock)
-            .with_context(|| format!("cannot set up platform `{name}`"))?;
+        let connected =
+            connect(platform, config, &http, clock).with_context(|| format!("cannot set up platform `{name}`"))?;
         let sides = [("prices", connected.prices()), ("incoming", connected.incoming())];
         lanes.push(lane(name.clone(), kind, connected));
         for (side, platform) in sides {
@@ -65,6 +65,9 @@ fn connect(
     let wall: WallClock = Arc::new(move || clock.now());
     Ok(match platform {
         PlatformConfig::Shopify(shopify) => Arc::new(Shopify::new(shopify_settings(shopify)?, http.clone(), wall)),
+        PlatformConfig::Other(other) => {
+            other.connect(&Parts { http: http.clone(), wall, store: config.store.id.to_string() })?
+        }
         PlatformConfig::Http(door) => {
             let http = trusting(&door.trust)?.unwrap_or_else(|| http.clone());
             Arc::new(Http::new(http_settings(door, config)?, http, wall))

@@ -29,7 +29,7 @@ const REFERENCE_FORMS: &str = "env:NAME, file:/path or credential:NAME";
 
 /// Which addresses may be reached without TLS.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum PlainHttp {
+pub(super) enum PlainHttp {
     Loopback,
     Private,
 }
@@ -210,7 +210,7 @@ fn auth(
 }
 
 /// A secret reference; a literal is a fault that does not repeat it.
-fn reference(resolver: &mut Resolver<'_>, key: &str, text: &str) -> Option<SecretRef> {
+pub(super) fn reference(resolver: &mut Resolver<'_>, key: &str, text: &str) -> Option<SecretRef> {
     let found = SecretRef::parse(text).ok();
     if found.is_none() {
         let fault = if text.starts_with("keyring:") {
@@ -268,7 +268,7 @@ fn shop_address(resolver: &mut Resolver<'_>, key: &str, shop: &str) -> Option<St
     None
 }
 
-fn address(resolver: &mut Resolver<'_>, key: &str, text: &str, plain: PlainHttp) -> Option<String> {
+pub(super) fn address(resolver: &mut Resolver<'_>, key: &str, text: &str, plain: PlainHttp) -> Option<String> {
     let refuse = |resolver: &mut Resolver<'_>, message: String, hint: &str| {
         resolver.fault(ConfigFault::new(FaultCode::NotAllowed, key, message).hint(hint));
         None

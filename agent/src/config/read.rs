@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
+use super::connections::{self, ConnectionTable};
 use super::faults::{ConfigFault, FaultCode};
 use super::file::{HttpTable, ShopifyTable, SingleTables};
 use super::{mask, sources};
@@ -106,6 +107,7 @@ pub struct Read {
 pub(super) enum KnownPlatform {
     Shopify(Box<ShopifyTable>),
     Http(Box<HttpTable>),
+    Other(Box<dyn ConnectionTable>),
 }
 
 /// Reads `text`; never fails, see [`Read::faults`].
@@ -150,7 +152,12 @@ pub(super) fn read(text: &str) -> Read {
                     read.platforms.push((path, KnownPlatform::Http(Box::new(table))));
                 }
             }
-            _ => {}
+            Some(kind) => {
+                if let Some(table) = connections::table(&mut read, kind, table, &path, text) {
+                    read.platforms.push((path, KnownPlatform::Other(table)));
+                }
+            }
+            None => {}
         }
     }
     read

@@ -251,6 +251,7 @@ impl Resolver<'_> {
             .filter_map(|(path, table)| match table {
                 KnownPlatform::Shopify(table) => platforms::shopify(self, &path, *table).map(PlatformConfig::Shopify),
                 KnownPlatform::Http(table) => platforms::http(self, &path, *table).map(PlatformConfig::Http),
+                KnownPlatform::Other(table) => table.resolve(self, &path).map(PlatformConfig::Other),
             })
             .collect()
     }

@@ -258,9 +258,11 @@ pub fn add_movement(conn: &Connection, seq: Seq, sku: SkuId, lines: i64, delta: 
     conn.prepare_cached("INSERT INTO movement VALUES (?1, ?2, ?3, ?4)")
         .and_then(|mut statement| statement.execute(params![seq.0, sku.0, lines, delta.micros()]))
         .map_err(step("record a movement"))?;
-    conn.prepare_cached("INSERT INTO stock (sku, moved) VALUES (?1, ?2) ON CONFLICT (sku) DO UPDATE SET moved = moved + ?2")
-        .and_then(|mut statement| statement.execute(params![sku.0, delta.micros()]))
-        .map_err(step("add up the stock"))?;
+    conn.prepare_cached(
+        "INSERT INTO stock (sku, moved) VALUES (?1, ?2) ON CONFLICT (sku) DO UPDATE SET moved = moved + ?2",
+    )
+    .and_then(|mut statement| statement.execute(params![sku.0, delta.micros()]))
+    .map_err(step("add up the stock"))?;
     Ok(())
 }
 

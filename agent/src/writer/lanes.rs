@@ -6,9 +6,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use sync_core::model::{BatchId, EntryId, IdempotencyKey, Quantity, Seq, Sku, SkuId, Timestamp};
-use sync_core::outbox::lane::{
-    Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, Stage,
-};
+use sync_core::outbox::lane::{Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, Stage};
 use sync_core::outbox::verdict::Answer;
 
 use super::{LaneSpec, Work, Writer, jitter};
@@ -326,9 +324,7 @@ impl Writer {
                         runtime.under_way.insert(batch);
                         Work::Send { lane: index, batch, key, body }
                     }
-                    Action::ReadBack(batch) => {
-                        Work::ReadBack { lane: index, batch, question: runtime.question(batch) }
-                    }
+                    Action::ReadBack(batch) => Work::ReadBack { lane: index, batch, question: runtime.question(batch) },
                     Action::LookUp(skus) => Work::LookUp {
                         lane: index,
                         skus: skus.into_iter().filter_map(|id| Some((id, self.codes.get(&id)?.clone()))).collect(),
@@ -366,7 +362,13 @@ impl Writer {
         self.settle(index, batch, &items, outcome)
     }
 
-    pub(super) fn settle(&mut self, index: usize, batch: BatchId, items: &[BatchItem], outcome: Outcome) -> Result<(), DbError> {
+    pub(super) fn settle(
+        &mut self,
+        index: usize,
+        batch: BatchId,
+        items: &[BatchItem],
+        outcome: Outcome,
+    ) -> Result<(), DbError> {
         let now = self.now();
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
         match outcome {
@@ -568,12 +570,7 @@ fn encode_tickets(
 }
 
 /// Counts what a delivered batch has told the platform, to know what its numbers should be.
-fn remember_told(
-    conn: &Connection,
-    runtime: &LaneRuntime,
-    batch: BatchId,
-    items: &[BatchItem],
-) -> Result<(), DbError> {
+fn remember_told(conn: &Connection, runtime: &LaneRuntime, batch: BatchId, items: &[BatchItem]) -> Result<(), DbError> {
     if !runtime.traits.reads_back {
         return Ok(());
     }
@@ -639,7 +636,12 @@ fn log_answer(lane: &str, batch: BatchId, answer: &Answer) {
             tracing::warn!(lane, batch = batch.0, ?rows, "Some rows were refused; all others are delivered");
         }
         Answer::NeedsAbsolute { reason } => {
-            tracing::warn!(lane, batch = batch.0, reason, "Refused as a change; the number is read and written instead");
+            tracing::warn!(
+                lane,
+                batch = batch.0,
+                reason,
+                "Refused as a change; the number is read and written instead"
+            );
         }
         Answer::RowsRefused { .. }
         | Answer::Refused { .. }

@@ -62,7 +62,9 @@ impl Writer {
         let sku = self.sku(&posting.sku)?;
         db::ledger::add_movement(&self.conn, seq, sku, 1, posting.delta)?;
         self.conn
-            .prepare_cached("INSERT INTO correction (seq, sku, delta, count, why, who, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+            .prepare_cached(
+                "INSERT INTO correction (seq, sku, delta, count, why, who, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )
             .and_then(|mut statement| {
                 statement.execute(params![
                     seq.0,
@@ -84,7 +86,9 @@ impl Writer {
             if posting.exempt == Some(index) {
                 self.conn
                     .prepare_cached("INSERT INTO exempt VALUES (?1, ?2, ?3, 1, ?4)")
-                    .and_then(|mut statement| statement.execute(params![runtime.id, seq.0, sku.0, posting.delta.micros()]))
+                    .and_then(|mut statement| {
+                        statement.execute(params![runtime.id, seq.0, sku.0, posting.delta.micros()])
+                    })
                     .map_err(step("record what a platform knows"))?;
                 continue;
             }

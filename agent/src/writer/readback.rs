@@ -66,12 +66,7 @@ impl Writer {
     }
 
     /// The numbers to write for changes that were never sent.
-    fn base(
-        &self,
-        index: usize,
-        items: &[BatchItem],
-        seen: &BTreeMap<&str, Seen>,
-    ) -> Result<Judged, DbError> {
+    fn base(&self, index: usize, items: &[BatchItem], seen: &BTreeMap<&str, Seen>) -> Result<Judged, DbError> {
         let mut judged = Judged::default();
         let Some(runtime) = self.lanes.get(index) else { return Ok(judged) };
         let mut gone = BTreeSet::new();
@@ -235,7 +230,15 @@ impl Writer {
                     after = row.written,
                     "A change is written as a number"
                 );
-                super::repair::log(&self.conn, runtime.id, batch, row, None, "outcome of a change unknown past its window", now)?;
+                super::repair::log(
+                    &self.conn,
+                    runtime.id,
+                    batch,
+                    row,
+                    None,
+                    "outcome of a change unknown past its window",
+                    now,
+                )?;
             }
         }
         let row = BatchRow {

@@ -98,7 +98,8 @@ impl Writer {
             log(&self.conn, runtime.id, id, &written, Some(request), &row.why, now)?;
         }
         let body = runtime.platform.encode_absolute(&key, &absolute(&rows));
-        let row = BatchRow { id, key, stage: Stage::Absolute, body: Some(body), items: items.clone(), frozen_at: now, rows };
+        let row =
+            BatchRow { id, key, stage: Stage::Absolute, body: Some(body), items: items.clone(), frozen_at: now, rows };
         db::outbox::put_batch(&self.conn, runtime.id, &row)?;
         runtime.frozen.insert(id, Frozen::from(&row));
         runtime.lane.repair(id, items);
@@ -115,7 +116,9 @@ impl Writer {
             return Ok(Some("it has moved since it was compared"));
         }
         let known = runtime.targets.get(&sku);
-        if known.is_some_and(|target| target.parts.len() != 1 || target.parts.iter().any(|part| part.item != row.item || part.per != 1)) {
+        if known.is_some_and(|target| {
+            target.parts.len() != 1 || target.parts.iter().any(|part| part.item != row.item || part.per != 1)
+        }) {
             return Ok(Some("it stands for another product of the shop"));
         }
         Ok(None)
@@ -138,7 +141,12 @@ impl Writer {
 }
 
 /// An article that was never sold has no place yet: the compared item is it.
-fn remember_target(conn: &Connection, runtime: &mut LaneRuntime, sku: Option<SkuId>, row: &RepairRow) -> Result<(), DbError> {
+fn remember_target(
+    conn: &Connection,
+    runtime: &mut LaneRuntime,
+    sku: Option<SkuId>,
+    row: &RepairRow,
+) -> Result<(), DbError> {
     let Some(sku) = sku.filter(|sku| !runtime.targets.contains_key(sku)) else { return Ok(()) };
     let target = Target { parts: vec![TargetPart { item: row.item.clone(), per: 1 }] };
     let state = sync_core::outbox::lane::TargetState::Known { rows: 1 };

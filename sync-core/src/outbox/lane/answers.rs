@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{
-    Answer, BatchId, BatchItem, Condition, Entry, Jitter, Lane, LaneRefusal, LiveBatch, MovementKind, Outcome, Quantity,
-    RowRefusal, RowRemedy, SkuId, Stage, Timestamp, retry,
+    Answer, BatchId, BatchItem, Condition, Entry, Jitter, Lane, LaneRefusal, LiveBatch, MovementKind, Outcome,
+    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, retry,
 };
 
 /// Longest wait before the same key is asked about again while the platform still works on it.

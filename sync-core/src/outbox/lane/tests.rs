@@ -179,7 +179,10 @@ fn where_only_numbers_are_taken_they_are_read_first_and_again_after_silence() {
     assert_eq!(lane.poll(at(62), true), [Action::ReadBack(BatchId(1))]);
     let (entries, _) = lane.set_aside(BatchId(1), &[SkuId(7)].into());
     lane.put_back(entries);
-    assert_eq!(lane.read_back(BatchId(1), ReadBackVerdict::InEffect), Outcome::Delivered { settled: true, reference: None });
+    assert_eq!(
+        lane.read_back(BatchId(1), ReadBackVerdict::InEffect),
+        Outcome::Delivered { settled: true, reference: None }
+    );
     assert_eq!(lane.waiting_len(), 1);
 }
 

@@ -1,7 +1,7 @@
 //! Finding articles and reading numbers back.
 
-use tillsync::platform::{Found, ReadBack};
 use tillsync::platform::shopify::MatchBy;
+use tillsync::platform::{Found, ReadBack};
 
 use super::*;
 

@@ -1,0 +1,72 @@
+//! `[[platform]]` tables of the platforms that have a file of their own below this folder: from the table as written to
+//! a [`Connection`] that cannot hold a bad value.
+//!
+//! To add one: a table and its `resolve` in a file here, a line in [`table`], its name in `read::PLATFORM_KINDS`, a variant
+//! of `file::PlatformTable` for the schema.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use sync_core::model::LaneName;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::read::Read;
+use super::resolve::Resolver;
+use crate::platform::Platform;
+use crate::platform::transport::WallClock;
+use crate::secret::SecretRef;
+
+/// A platform's settings, every value checked.
+pub trait Connection: Debug + Send + Sync {
+    /// Lane name.
+    fn name(&self) -> &LaneName;
+
+    /// As in `kind = "…"`.
+    fn kind(&self) -> &'static str;
+
+    /// Every secret that it refers to, as (key, reference).
+    fn secrets(&self) -> Vec<(String, &SecretRef)>;
+
+    /// Sets the connection up; opens none yet.
+    ///
+    /// # Errors
+    /// What is missing at this machine.
+    fn connect(&self, parts: &Parts) -> anyhow::Result<Arc<dyn Platform>>;
+}
+
+/// What a connection is built from.
+#[derive(Clone)]
+pub struct Parts {
+    /// Sends requests.
+    pub http: reqwest::Client,
+    /// Tells the time.
+    pub wall: WallClock,
+    /// The store's id.
+    pub store: String,
+}
+
+/// A table as written.
+pub(super) trait ConnectionTable: Debug {
+    /// Checks it; faults go to the resolver.
+    fn resolve(self: Box<Self>, resolver: &mut Resolver<'_>, path: &str) -> Option<Arc<dyn Connection>>;
+}
+
+/// Reads a `[[platform]]` table of one of these kinds.
+pub(super) fn table(
+    read: &mut Read,
+    kind: &str,
+    table: Spanned<DeTable<'_>>,
+    path: &str,
+    text: &str,
+) -> Option<Box<dyn ConnectionTable>> {
+    // One line a kind: `"medusa" => boxed(read.deserialize::<medusa::MedusaTable>(table, path, text)),`
+    let _no_kind_yet = (read, kind, table, path, text);
+    None
+}
+
+/// A table that could be read.
+#[expect(dead_code, reason = "each kind of platform uses it")]
+fn boxed<T: ConnectionTable + 'static>(table: Option<T>) -> Option<Box<dyn ConnectionTable>> {
+    table.map(|table| -> Box<dyn ConnectionTable> { Box::new(table) })
+}
