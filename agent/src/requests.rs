@@ -145,7 +145,9 @@ fn reconcile_ask(action: &Action) -> Option<(crate::reconcile::What, Option<Stri
         Action::Reconcile { platform, dry_run, who } => {
             Some((if *dry_run { What::DryRun } else { What::Run }, platform.clone(), who.clone()))
         }
-        Action::DecideReconcile { run, approve: true, who, .. } => Some((What::Approve { run: *run }, None, who.clone())),
+        Action::DecideReconcile { run, approve: true, who, .. } => {
+            Some((What::Approve { run: *run }, None, who.clone()))
+        }
         Action::DecideReconcile { run, approve: false, reason, who } => {
             Some((What::Refuse { run: *run, reason: reason.clone() }, None, who.clone()))
         }
