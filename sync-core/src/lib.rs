@@ -23,5 +23,7 @@ pub mod audit;
 pub mod budget;
 pub mod ledger;
 pub mod model;
+pub mod orders;
 pub mod outbox;
 pub mod retry;
+pub mod values;
