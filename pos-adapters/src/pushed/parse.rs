@@ -210,6 +210,10 @@ pub enum ChangeWord {
     Edit,
     /// A voided ticket.
     Void,
+    /// A count said so.
+    Correction,
+    /// Handed over for an online order.
+    Pick,
     /// Several, merged.
     Mixed,
 }
