@@ -25,5 +25,6 @@ pub mod ledger;
 pub mod model;
 pub mod orders;
 pub mod outbox;
+pub mod reconcile;
 pub mod retry;
 pub mod values;
