@@ -96,7 +96,9 @@ fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)
             | Action::Replay { .. }
             | Action::DiscardEntry { .. }
             | Action::DiscardQuarantined { .. }
-            | Action::ForgetTarget { .. } => None,
+            | Action::ForgetTarget { .. }
+            | Action::ApproveValues { .. }
+            | Action::RefuseValues { .. } => None,
         };
         commands.send(Command::Admin(Request { action, reply })).map_err(|_| "the agent is stopping".to_owned())?;
         let done = answer.recv().map_err(|_| "the agent is stopping".to_owned())?;
