@@ -339,6 +339,14 @@ impl View<'_> {
                 found.map_or(Ok(Value::Null), |(item, place, level)| self.level(&f.fields, item, place, level))
             }
             "inventoryLevel" => Ok(Value::Null),
+            "product" if errors.is_empty() => {
+                let id = field.text("productId", self.variables).unwrap_or_default();
+                self.object(&f.fields, "Product", |f| match f.name.as_str() {
+                    "id" => Ok(json!(id)),
+                    _ => unsupported("Product", f),
+                })
+            }
+            "product" => Ok(Value::Null),
             "userErrors" => errors.iter().map(|error| self.user_error(&f.fields, type_name, error)).collect(),
             _ => unsupported(type_name, f),
         })

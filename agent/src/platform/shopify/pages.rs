@@ -16,7 +16,7 @@ use sync_core::outbox::verdict::LaneRefusal;
 use super::client::Shop;
 use super::map::{article, moment, numbered};
 use super::wire::pages::{
-    Article, COUNT, CountData, CountVariables, FulfilmentOrder, ITEMS, ItemsData, ItemsVariables, LEVELS, LevelsData,
+    Article, COUNT, CountData, CountVariables, FulfilmentOrder, ITEMS, ITEMS_BY_BARCODE, ItemsData, ItemsVariables, LEVELS, LEVELS_BY_BARCODE, LevelsData,
     LevelsVariables, ORDER_LINES, ORDERS, OpenLine, OrderLinesData, OrderVariables, OrdersData, OrdersVariables,
     SHIPMENTS, ShipmentsData,
 };
@@ -89,8 +89,8 @@ impl Shop {
     async fn list(&self, after: Option<&str>) -> Result<LevelPage, CallFailure> {
         let (barcodes, first, points) = self.page();
         let location = self.location_id().await?;
-        let variables = LevelsVariables { location, first, after, barcodes };
-        let data: LevelsData = self.ask(LEVELS, variables, points).await?;
+        let query = if barcodes { LEVELS_BY_BARCODE } else { LEVELS };
+        let data: LevelsData = self.ask(query, LevelsVariables { location, first, after }, points).await?;
         let page = data
             .location
             .ok_or_else(|| misconfigured(&format!("the shop has no location {location}")))?
@@ -109,9 +109,10 @@ impl Shop {
     async fn slice(&self, after: u64) -> Result<LevelPage, CallFailure> {
         let (barcodes, first, points) = self.page();
         let location = self.location_id().await?;
-        let query = format!("id:>{after}");
-        let variables = ItemsVariables { location, first, query: &query, barcodes };
-        let page = self.ask::<_, ItemsData>(ITEMS, variables, points).await?.inventory_items;
+        let wanted = format!("id:>{after}");
+        let variables = ItemsVariables { location, first, query: &wanted };
+        let query = if barcodes { ITEMS_BY_BARCODE } else { ITEMS };
+        let page = self.ask::<_, ItemsData>(query, variables, points).await?.inventory_items;
         let mut last = after;
         for node in &page.nodes {
             let number = numbered(&node.article.id).filter(|number| *number > last);

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Level, Page};
 
 pub(in super::super) const LEVELS: &str = include_str!("../levels.graphql");
+pub(in super::super) const LEVELS_BY_BARCODE: &str = include_str!("../levels_by_barcode.graphql");
 pub(in super::super) const ITEMS: &str = include_str!("../items.graphql");
+pub(in super::super) const ITEMS_BY_BARCODE: &str = include_str!("../items_by_barcode.graphql");
 pub(in super::super) const COUNT: &str = include_str!("../count.graphql");
 pub(in super::super) const ORDERS: &str = include_str!("../orders.graphql");
 pub(in super::super) const ORDER_LINES: &str = include_str!("../order_lines.graphql");
@@ -16,7 +18,6 @@ pub(in super::super) struct LevelsVariables<'a> {
     pub(in super::super) location: &'a str,
     pub(in super::super) first: usize,
     pub(in super::super) after: Option<&'a str>,
-    pub(in super::super) barcodes: bool,
 }
 
 #[derive(Serialize)]
@@ -24,7 +25,6 @@ pub(in super::super) struct ItemsVariables<'a> {
     pub(in super::super) location: &'a str,
     pub(in super::super) first: usize,
     pub(in super::super) query: &'a str,
-    pub(in super::super) barcodes: bool,
 }
 
 #[derive(Serialize)]
