@@ -1,15 +1,18 @@
 //! The cases: which rules, in which world, and what must come out.
 
 use crate::check::{self, Finding, Verdict};
-use crate::counts;
+use crate::{counts, lanes};
 
 mod of_counts;
+mod of_lanes;
 
 /// Which model a case is for.
 #[derive(Debug, Clone)]
 pub enum Model {
     /// See [`counts`].
     Counts(counts::Rules),
+    /// See [`lanes`].
+    Lanes(lanes::Rules),
 }
 
 /// What must come out.
@@ -50,6 +53,7 @@ impl Case {
     pub fn search(&self) -> Finding {
         match &self.model {
             Model::Counts(rules) => check::search(*rules, STATES_MAX),
+            Model::Lanes(rules) => check::search(*rules, STATES_MAX),
         }
     }
 
@@ -67,5 +71,7 @@ impl Case {
 /// All of them, in the order of the published table.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    of_counts::cases()
+    let mut cases = of_counts::cases();
+    cases.extend(of_lanes::cases());
+    cases
 }

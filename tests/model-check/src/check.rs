@@ -17,7 +17,18 @@ pub struct Steps<'a, S> {
     found: Vec<(String, S)>,
 }
 
-impl<S: Clone> Steps<'_, S> {
+impl<'a, S: Clone> Steps<'a, S> {
+    /// Nothing yet, and no words.
+    #[must_use]
+    pub fn from(state: &'a S) -> Self {
+        Self { from: state, told: false, found: Vec::new() }
+    }
+
+    /// Where it leads.
+    pub fn into_states(self) -> impl Iterator<Item = S> {
+        self.found.into_iter().map(|(_, next)| next)
+    }
+
     /// One thing that can happen, in plain words, and what it changes.
     pub fn add(&mut self, label: fmt::Arguments<'_>, change: impl FnOnce(&mut S)) {
         let mut next = self.from.clone();
@@ -28,9 +39,9 @@ impl<S: Clone> Steps<'_, S> {
 
 /// All that can happen next, without words.
 pub fn successors<P: Protocol>(protocol: &P, state: &P::State) -> Vec<P::State> {
-    let mut steps = Steps { from: state, told: false, found: Vec::new() };
+    let mut steps = Steps::from(state);
     protocol.steps(state, &mut steps);
-    steps.found.into_iter().map(|(_, next)| next).collect()
+    steps.into_states().collect()
 }
 
 fn words<P: Protocol>(protocol: &P, from: &P::State, to: &P::State) -> String {

@@ -14,6 +14,7 @@
 pub mod cases;
 pub mod check;
 pub mod counts;
+pub mod lanes;
 
 pub use cases::Case;
 pub use check::{Finding, Verdict};
