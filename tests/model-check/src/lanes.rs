@@ -101,6 +101,42 @@ pub enum PastWindow {
     Sent,
 }
 
+/// What a number that is read after silence is worth while a request may still arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastAttempt {
+    /// It is read after the platform has surely stopped working on the last attempt.
+    WaitedOut,
+    /// It is read at once, if only the trust in keys has run out.
+    Ignored,
+}
+
+/// What a number that was overtaken before it was written leads to, where only numbers are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overtaken {
+    /// Nothing was written: the number is read and changed anew. Unless an earlier attempt may have been taken.
+    BeginsAnew,
+    /// It is judged like silence.
+    Judged,
+}
+
+/// What follows where the key of a settling number is spent: an earlier attempt was refused, its answer lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpentSettling {
+    /// The number is read again.
+    ReadAgain,
+    /// As for a change: its entries wait again.
+    Reopened,
+}
+
+/// What a number that is read back is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Baseline {
+    /// The first number seen, and what was told since.
+    FirstLook,
+    /// The same, less what online orders have taken off it: they are read after the number.
+    FollowsOrders,
+}
+
 /// What is done with an unknown outcome where there are no keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
@@ -197,6 +233,14 @@ pub struct Rules {
     pub repeat: Repeat,
     /// Past the window.
     pub past_window: PastWindow,
+    /// Reading back past the window.
+    pub last_attempt: LastAttempt,
+    /// Numbers overtaken.
+    pub overtaken: Overtaken,
+    /// Spent keys of numbers.
+    pub spent: SpentSettling,
+    /// What is compared.
+    pub baseline: Baseline,
     /// Without keys.
     pub silence: Silence,
     /// Numbers that tell nothing.
@@ -241,6 +285,10 @@ impl Default for Rules {
             number: Number::Physical,
             repeat: Repeat::Frozen,
             past_window: PastWindow::ReadBack,
+            last_attempt: LastAttempt::WaitedOut,
+            overtaken: Overtaken::BeginsAnew,
+            spent: SpentSettling::ReadAgain,
+            baseline: Baseline::FirstLook,
             silence: Silence::WaitAndRead,
             unclear: Unclear::Left,
             conflict: Conflict::Settled,
@@ -280,12 +328,19 @@ enum Body {
     Number { before: i8, written: i8 },
 }
 
-/// An entry of the outbox.
+/// An entry of the outbox: what came back and what was sold, of all lines that were merged into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Entry {
-    delta: i8,
+    rises: i8,
+    falls: i8,
     line: u8,
     unsure: bool,
+}
+
+impl Entry {
+    const fn delta(self) -> i8 {
+        self.rises - self.falls
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -309,13 +364,15 @@ struct Batch {
     maybe: bool,
     /// The platform may still work on it.
     held: bool,
+    /// The number that was read back, while the orders are not read yet; in memory only.
+    read: Option<i8>,
     busy: bool,
     uncertain: bool,
 }
 
 impl Batch {
     fn change(&self) -> i8 {
-        self.items.iter().map(|entry| entry.delta).sum()
+        self.items.iter().map(|entry| entry.delta()).sum()
     }
 
     fn body(&self) -> Body {
@@ -346,7 +403,7 @@ struct Agent {
     next: u8,
     /// What the platform should show by what it has taken from us.
     told: i8,
-    dead: Vec<i8>,
+    dead: Vec<Entry>,
     orders: u8,
     handed: u8,
     /// A reconciliation under way; in memory only.
@@ -426,7 +483,8 @@ pub struct State {
     crashes: u8,
     losses: u8,
     doubles: u8,
-    torn: u8,
+    /// Units of writes that left a marker and no number.
+    torn: i8,
     /// Units that others changed, as far as the [`Promise`] makes allowance for them.
     raced: i8,
 }

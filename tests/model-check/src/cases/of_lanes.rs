@@ -3,8 +3,8 @@
 use super::Expected::{Holds, Violated};
 use super::{Case, Expected, Model};
 use crate::lanes::{
-    Batching, Conflict, Drained, Fenced, Findings, Keys, Marker, Number, OrdersRead, PastWindow, Picks, Promise,
-    Reconciling, Refused, Repeat, RepairRetry, Rules, Silence, Swap, Twin, Unclear, Writes,
+    Baseline, Batching, Conflict, Drained, Fenced, Findings, Keys, LastAttempt, Marker, Number, OrdersRead, Overtaken, PastWindow, Picks, Promise,
+    Reconciling, Refused, Repeat, RepairRetry, Rules, Silence, SpentSettling, Swap, Twin, Unclear, Writes,
 };
 
 const FOREVER: &str = "keyed changes, keys kept for ever";
@@ -63,12 +63,21 @@ fn keyed() -> Vec<Case> {
 fn window() -> Vec<Case> {
     let base = Rules { keys: Keys::Window, sales: 2, ..Rules::default() };
     let shipped = Rules { orders: 1, picks: Picks::Platform, returns: 0, crashes: 1, ..base };
+    let followed = Rules { baseline: Baseline::FollowsOrders, ..shipped };
     vec![
         case(WINDOW, "window-resend", "sent again after the key was forgotten", Violated { steps: 0 }, true, Rules {
             past_window: PastWindow::Sent,
             ..base
         }),
         case(WINDOW, "window", "**ours**: read back past the window, settled, number by compare-and-set", Holds, true, base),
+        case(
+            WINDOW,
+            "window-at-once",
+            "the same, read back without waiting for the last attempt",
+            Violated { steps: 0 },
+            true,
+            Rules { last_attempt: LastAttempt::Ignored, ..base },
+        ),
         case(
             WINDOW,
             "window-shipped",
@@ -84,6 +93,22 @@ fn window() -> Vec<Case> {
             Holds,
             true,
             Rules { promise: Promise::OffByOthers, ..shipped },
+        ),
+        case(
+            WINDOW,
+            "window-shipped-followed",
+            "what was shipped is taken off base + told: off by no more than what was shipped meanwhile",
+            Holds,
+            true,
+            Rules { promise: Promise::OffByRaces, ..followed },
+        ),
+        case(
+            WINDOW,
+            "window-spent-reopened",
+            "the same; where the key of a settling number is spent, the change is sent again",
+            Violated { steps: 0 },
+            true,
+            Rules { promise: Promise::ExactOrPerson, spent: SpentSettling::Reopened, doubles: 0, ..followed },
         ),
         case(
             WINDOW,
@@ -168,6 +193,14 @@ fn without_keys() -> Vec<Case> {
         }),
         case(
             SILENT,
+            "silent-orders-followed",
+            "orders are taken off base + told: off by no more than the orders meanwhile",
+            Holds,
+            true,
+            Rules { promise: Promise::OffByRaces, baseline: Baseline::FollowsOrders, ..silent },
+        ),
+        case(
+            SILENT,
             "silent-reconciled",
             "**ours**: off by no more than what others changed, made right at the next reconciliation",
             Holds,
@@ -232,6 +265,20 @@ fn numbers() -> Vec<Case> {
         ),
         case(
             NUMBERS_CAS,
+            "numbers-cas-judged",
+            "no answer is lost, but a number overtaken is judged like silence",
+            Violated { steps: 0 },
+            true,
+            Rules {
+                promise: Promise::ExactOrPerson,
+                overtaken: Overtaken::Judged,
+                losses: 0,
+                crashes: 0,
+                ..compared
+            },
+        ),
+        case(
+            NUMBERS_CAS,
             "numbers-cas-shipped-no-silence",
             "**ours**: the same as long as no answer is lost",
             Holds,
@@ -267,7 +314,6 @@ fn repairs() -> Vec<Case> {
         picks: Picks::Platform,
         edit: 0,
         sales: 1,
-        returns: 0,
         doubles: 0,
         ..by_hand
     };
@@ -297,13 +343,13 @@ fn repairs() -> Vec<Case> {
             "ours, but the platform takes a refused key again",
             Violated { steps: 0 },
             false,
-            Rules { refused: Refused::Free, ..by_hand },
+            Rules { refused: Refused::Free, orders: 1, picks: Picks::Platform, losses: 2, ..by_hand },
         ),
     ];
     cases.extend(vec![
         case(FOREVER, "repair-net", "**ours**, net number: numbers first, then orders, twice", Holds, false, net),
         case(FOREVER, "repair-physical", "**ours**, physical number, orders shipped", Holds, false, physical),
-        case(FOREVER, "repair-net-one-finding", "the same, one finding", Violated { steps: 0 }, true, with(net, Reconciling {
+        case(FOREVER, "repair-net-one-finding", "the same, one finding", Holds, true, with(net, Reconciling {
             findings: Findings::One,
             ..ours
         })),
@@ -371,7 +417,11 @@ fn twins() -> Vec<Case> {
     let both = Rules { twin: Twin::Both, sales: 2, returns: 0, losses: 1, crashes: 1, doubles: 0, ..Rules::default() };
     let single = Rules { batching: Batching::Single, ..both };
     vec![
-        case(FOREVER, "clone", "a clone runs too; a key used for something else is settled", Violated { steps: 0 }, true, both),
+        case(FOREVER, "clone", "a clone runs too; a key used for something else is settled", Violated { steps: 0 }, true, Rules {
+            promise: Promise::ExactOrPerson,
+            sales: 3,
+            ..both
+        }),
         case(FOREVER, "clone-stops", "a clone runs too; a key used for something else stops the lane", Holds, true, Rules {
             conflict: Conflict::Stops,
             ..both

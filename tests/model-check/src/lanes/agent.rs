@@ -3,7 +3,7 @@
 use sync_core::outbox::settle::{self, Evidence, Judgement};
 
 use super::{
-    Agent, Batch, Batching, Entry, Event, Key, Keys, Marker, PastWindow, Repeat, RepairRetry, Request, Rules,
+    Agent, Baseline, Batch, Batching, Entry, Event, Key, Keys, LastAttempt, Marker, PastWindow, Repeat, RepairRetry, Request, Rules,
     SLOTS, Picks, Silence, Slot, Stage, State, Twin, Unclear, Writes,
 };
 use crate::check::Steps;
@@ -36,16 +36,36 @@ pub(super) fn steps(rules: &Rules, state: &State, steps: &mut Steps<'_, State>) 
                 }
                 continue;
             }
-            match stage_now(rules, state, batch) {
+            let stage = stage_now(rules, state, batch);
+            let may_still_arrive = rules.keys == Keys::Window
+                && rules.last_attempt == LastAttempt::WaitedOut
+                && state.requests.iter().any(|request| request.key == batch.key);
+            match stage {
+                Stage::ReadBack if batch.stage != Stage::ReadBack && may_still_arrive => {}
+                Stage::ReadBack if rules.baseline == Baseline::FollowsOrders && batch.read.is_none() => {
+                    steps.add(format_args!("{name} reads {}", state.shop), |next| {
+                        let shop = next.shop;
+                        if let Some(batch) = batch_mut(next, who, slot) {
+                            batch.read = Some(shop);
+                        }
+                    });
+                }
                 Stage::Base => steps.add(format_args!("{name} reads {}", state.shop), |next| {
                     let (shop, phase) = (next.shop, next.phase);
                     let Some(batch) = batch_mut(next, who, slot) else { return };
                     let (written, _) = settle::absolute(i64::from(shop), i64::from(batch.change()), 0, false);
                     to_absolute(next, who, slot, (shop, narrow(written)), phase);
                 }),
-                Stage::ReadBack => steps.add(format_args!("{name} reads {} and judges", state.shop), |next| {
-                    judge(rules, next, who, slot);
-                }),
+                Stage::ReadBack => {
+                    let shown = batch.read.unwrap_or(state.shop);
+                    let orders = if batch.read.is_some() { "reads the orders and judges" } else { "reads and judges" };
+                    steps.add(format_args!("{name} {orders} {shown}"), |next| {
+                        if rules.baseline == Baseline::FollowsOrders {
+                            super::reconcile::poll(rules, next, who);
+                        }
+                        judge(rules, next, who, slot, shown);
+                    });
+                }
                 Stage::Change | Stage::Absolute => {
                     steps.add(format_args!("{name} sends {}", super::network::Words(batch.body())), |next| {
                         send(next, who, slot);
@@ -85,17 +105,17 @@ fn read_line(rules: &Rules, state: &mut State, who: usize) {
     let Some(event) = state.log.get(agent.cursor).copied() else { return };
     let line = agent.cursor;
     agent.cursor += 1;
-    let delta = match event {
-        Event::Sale => -1,
-        Event::Return => 1,
+    let (rises, falls) = match event {
+        Event::Sale => (0, 1),
+        Event::Return => (1, 0),
         Event::Pick => {
             agent.book -= 1;
             return;
         }
     };
-    agent.book += delta;
-    let entry =
-        Entry { delta, line: u8::try_from(line).unwrap_or(u8::MAX), unsure: line < agent.unsure_until };
+    agent.book += rises - falls;
+    let unsure = line < agent.unsure_until;
+    let entry = Entry { rises, falls, line: u8::try_from(line).unwrap_or(u8::MAX), unsure };
     match agent.waiting.first_mut() {
         Some(first) if rules.batching == Batching::Merged => absorb(first, entry),
         Some(_) | None => agent.waiting.push(entry),
@@ -103,7 +123,8 @@ fn read_line(rules: &Rules, state: &mut State, who: usize) {
 }
 
 fn absorb(entry: &mut Entry, later: Entry) {
-    entry.delta += later.delta;
+    entry.rises += later.rises;
+    entry.falls += later.falls;
     entry.unsure |= later.unsure;
 }
 
@@ -123,7 +144,7 @@ fn freeze(rules: &Rules, state: &mut State, who: usize) {
     let Some(first) = agent.waiting.first().copied() else { return };
     let alike = agent.waiting.iter().take(most).take_while(|entry| entry.unsure == first.unsure).count();
     let items: Vec<Entry> = agent.waiting.drain(..alike).collect();
-    if items.iter().all(|entry| entry.delta == 0) && !first.unsure {
+    if items.iter().all(|entry| entry.delta() == 0) && !first.unsure {
         // It cancels out: nothing to say.
         return;
     }
@@ -145,6 +166,7 @@ fn freeze(rules: &Rules, state: &mut State, who: usize) {
         since: phase,
         maybe: false,
         held: false,
+        read: None,
         busy: false,
         uncertain: first.unsure,
     });
@@ -172,6 +194,7 @@ fn to_absolute(state: &mut State, who: usize, slot: Slot, row: (i8, i8), phase: 
         batch.stage = Stage::Absolute;
         batch.since = phase;
         batch.maybe = false;
+        batch.read = None;
         batch.uncertain = false;
     }
 }
@@ -180,8 +203,8 @@ pub(super) fn absolute_key(agent: &mut Agent, who: usize) -> Key {
     Key { epoch: ABSOLUTE_EPOCHS + u8::try_from(who).unwrap_or(u8::MAX), number: agent.take_number() }
 }
 
-fn judge(rules: &Rules, state: &mut State, who: usize, slot: Slot) {
-    let (shop, marker, phase) = (state.shop, state.marker, state.phase);
+fn judge(rules: &Rules, state: &mut State, who: usize, slot: Slot, shop: i8) {
+    let (marker, phase) = (state.marker, state.phase);
     let Some(agent) = state.agents.get_mut(who) else { return };
     let told = agent.told;
     let Some(batch) = agent.slot(slot) else { return };
@@ -209,7 +232,7 @@ fn judge(rules: &Rules, state: &mut State, who: usize, slot: Slot) {
         (Judgement::Ambiguous, Unclear::Left) => {
             let batch = agent.slot_mut(slot).take();
             if slot == Slot::Changes {
-                agent.dead.extend(batch.into_iter().flat_map(|batch| batch.items).map(|entry| entry.delta));
+                agent.dead.extend(batch.into_iter().flat_map(|batch| batch.items));
             }
         }
     }
@@ -291,6 +314,7 @@ fn restart(rules: &Rules, agent: &mut Agent) {
     for slot in SLOTS {
         let Some(batch) = agent.slot_mut(slot) else { continue };
         batch.busy = false;
+        batch.read = None;
         batch.stage = match (batch.row, batch.uncertain, rules.writes) {
             (Some(_), _, _) => Stage::Absolute,
             (None, true, _) => Stage::ReadBack,
@@ -327,11 +351,11 @@ fn take_over(state: &mut State) {
 pub(super) fn untold(state: &State, agent: &Agent) -> i8 {
     let unread = state.log.iter().skip(agent.cursor).filter(|event| **event == Event::Sale).count();
     let open = agent.waiting.iter().chain(agent.changes.iter().flat_map(|batch| &batch.items));
-    let held: i8 = open.map(|entry| entry.delta).chain(agent.dead.iter().copied()).map(|delta| (-delta).max(0)).sum();
+    let held: i8 = open.chain(&agent.dead).map(|entry| entry.falls).sum();
     held + i8::try_from(unread).unwrap_or(i8::MAX)
 }
 
 /// Whether online orders are read.
 pub(super) fn polls(rules: &Rules) -> bool {
-    rules.reconciling.is_some() || rules.picks == Picks::Platform
+    rules.reconciling.is_some() || rules.picks == Picks::Platform || rules.baseline == Baseline::FollowsOrders
 }

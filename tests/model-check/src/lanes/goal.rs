@@ -4,10 +4,9 @@
 //! [`Promise`] allows. At every moment: it shows no more than there is, but for sales that are not told yet. And where
 //! drift is repaired: from every end that is not right the agent alone, without anything else happening, makes it right.
 
-use std::collections::BTreeSet;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use super::{Picks, Promise, Rules, State, agent, network, reconcile};
+use super::{Entry, Picks, Promise, Rules, State, agent, network, reconcile};
 use crate::check::Steps;
 
 /// States looked at on the way from a wrong end to the right one.
@@ -20,7 +19,7 @@ pub(super) fn fault(rules: &Rules, state: &State) -> Option<String> {
     let untold = state.agents.iter().map(|agent| agent::untold(state, agent)).max().unwrap_or(0);
     let (raced, torn) = match rules.promise {
         Promise::Exact | Promise::ExactOrPerson => (0, 0),
-        Promise::OffByRaces | Promise::OffByOthers => (state.raced, i8::try_from(state.torn).unwrap_or(0)),
+        Promise::OffByRaces | Promise::OffByOthers => (state.raced, state.torn),
     };
     if off > untold + edit.max(0) + raced + torn {
         return Some(format!("stock is put back: the platform shows {}, {due} are there, {untold} not told", state.shop));
@@ -28,7 +27,7 @@ pub(super) fn fault(rules: &Rules, state: &State) -> Option<String> {
     if !is_told(rules, state) {
         return None;
     }
-    let dead: Vec<i8> = state.agents.iter().flat_map(|agent| agent.dead.iter().copied()).collect();
+    let dead: Vec<Entry> = state.agents.iter().flat_map(|agent| agent.dead.iter().copied()).collect();
     if rules.promise == Promise::Exact && !dead.is_empty() {
         return Some("a change is left to a person".to_owned());
     }
@@ -53,10 +52,14 @@ fn is_told(rules: &Rules, state: &State) -> bool {
 
 /// Deviations that are accounted for: changes left to a person may be missing, a change by hand and a torn write may
 /// still be there.
-fn explained(off: i8, dead: &[i8], edit: i8, torn: i8) -> BTreeSet<i8> {
+fn explained(off: i8, dead: &[Entry], edit: i8, torn: i8) -> BTreeSet<i8> {
     let mut sums = BTreeSet::from([0]);
-    let parts = dead.iter().map(|delta| -delta).chain([edit]).chain((0..torn).map(|_| off.signum()));
-    for part in parts.filter(|part| *part != 0) {
+    let whole = dead.iter().filter(|entry| !entry.unsure).map(|entry| -entry.delta());
+    // Of what a copy of this agent may have told, any part may be missing.
+    let partly = dead.iter().filter(|entry| entry.unsure).flat_map(|entry| {
+        (0..entry.rises).map(|_| -1).chain((0..entry.falls).map(|_| 1))
+    });
+    for part in whole.chain(partly).chain([edit]).chain((0..torn).map(|_| off.signum())).filter(|part| *part != 0) {
         sums = sums.iter().flat_map(|sum| [*sum, sum + part]).collect();
     }
     sums

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Body, Conflict, Keys, Marker, Refused, Request, Rules, Stage, State, Swap, Used, agent};
+use super::{Body, Conflict, Keys, Marker, Overtaken, Refused, Request, Rules, Slot, SpentSettling, Stage, State, Swap, Used, Writes, agent};
 use crate::check::Steps;
 
 /// A body in words.
@@ -60,7 +60,10 @@ pub(super) fn faults(rules: &Rules, state: &State, steps: &mut Steps<'_, State>)
         }
         if rules.marker == Marker::Torn && state.torn == 0 {
             steps.add(format_args!("the platform dies between marker and number of {words}"), |next| {
-                next.torn += 1;
+                next.torn += match request.body {
+                    Body::Change(change) => change.abs(),
+                    Body::Number { before, written } => (written - before).abs(),
+                };
                 next.marker = Some(request.key);
                 if request.awaited {
                     agent::no_answer(rules, next, request.agent, request.slot);
@@ -117,8 +120,18 @@ fn take_answer(rules: &Rules, state: &mut State, request: Request, answer: &Answ
     batch.busy = false;
     match answer {
         Answer::Applied => agent::close(agent, request.slot),
-        Answer::Stale if request.slot == super::Slot::Repair => agent.repair = None,
+        Answer::Stale if request.slot == Slot::Repair => agent.repair = None,
+        Answer::Stale if rules.writes == Writes::Number && rules.overtaken == Overtaken::BeginsAnew && !batch.maybe => {
+            batch.stage = Stage::Base;
+        }
         Answer::Stale => batch.stage = Stage::ReadBack,
+        Answer::KeySpent
+            if rules.spent == SpentSettling::ReadAgain
+                && request.slot == Slot::Changes
+                && batch.stage == Stage::Absolute =>
+        {
+            batch.stage = Stage::ReadBack;
+        }
         Answer::KeySpent => agent::reopen(rules, agent, request.slot),
         Answer::KeyConflict => match rules.conflict {
             Conflict::Settled => batch.stage = Stage::ReadBack,

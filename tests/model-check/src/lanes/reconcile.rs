@@ -2,7 +2,7 @@
 //!
 //! The two reads are apart: others act in between.
 
-use super::{Agent, Batch, Number, Rules, Slot, Stage, State, agent};
+use super::{Agent, Baseline, Batch, Number, Rules, Slot, Stage, State, agent};
 use crate::check::Steps;
 
 /// How many identical findings a repair needs.
@@ -106,14 +106,25 @@ pub(super) fn steps(rules: &Rules, state: &State, steps: &mut Steps<'_, State>) 
     }
 }
 
-fn poll(rules: &Rules, state: &mut State, who: usize) {
+pub(super) fn poll(rules: &Rules, state: &mut State, who: usize) {
     let (open, handed) = (state.open, state.handed);
     let Some(agent) = state.agents.get_mut(who) else { return };
     if rules.picks == super::Picks::Platform {
-        agent.book -= i8::try_from(handed - agent.handed).unwrap_or(i8::MAX);
+        agent.book -= signed(handed) - signed(agent.handed);
+    }
+    if rules.baseline == Baseline::FollowsOrders {
+        let taken_off = match rules.number {
+            Number::Physical => signed(handed) - signed(agent.handed),
+            Number::Net => signed(open) + signed(handed) - signed(agent.orders) - signed(agent.handed),
+        };
+        agent.told -= taken_off;
     }
     agent.orders = open;
     agent.handed = handed;
+}
+
+fn signed(units: u8) -> i8 {
+    i8::try_from(units).unwrap_or(i8::MAX)
 }
 
 fn begin(rules: &Rules, how: Reconciling, state: &State, who: usize, steps: &mut Steps<'_, State>) {
@@ -170,7 +181,7 @@ fn finish(
 pub(super) fn due(rules: &Rules, agent: &Agent) -> i8 {
     match rules.number {
         Number::Physical => agent.book,
-        Number::Net => agent.book - i8::try_from(agent.orders).unwrap_or(i8::MAX),
+        Number::Net => agent.book - signed(agent.orders),
     }
 }
 
@@ -189,6 +200,7 @@ fn conclude(rules: &Rules, how: Reconciling, agent: &mut Agent, who: usize, show
             since: phase,
             maybe: false,
             held: false,
+            read: None,
             busy: false,
             uncertain: false,
         });
