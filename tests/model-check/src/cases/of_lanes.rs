@@ -40,6 +40,14 @@ fn keyed() -> Vec<Case> {
     let pairs = Rules { batching: Batching::Pairs, ..base };
     vec![
         case(FOREVER, "keyed", "**ours**: what waits is merged, frozen, sent as the same bytes", Holds, true, base),
+        case(FOREVER, "keyed-large", "**ours**: the same, larger bounds", Holds, false, Rules {
+            sales: 4,
+            returns: 2,
+            crashes: 3,
+            losses: 3,
+            doubles: 2,
+            ..base
+        }),
         case(FOREVER, "keyed-fresh-key", "a new key for each attempt", Violated { steps: 0 }, true, Rules {
             repeat: Repeat::FreshKey,
             ..base
@@ -70,6 +78,13 @@ fn window() -> Vec<Case> {
             ..base
         }),
         case(WINDOW, "window", "**ours**: read back past the window, settled, number by compare-and-set", Holds, true, base),
+        case(WINDOW, "window-large", "**ours**: the same, larger bounds", Holds, false, Rules {
+            sales: 3,
+            returns: 2,
+            crashes: 3,
+            losses: 3,
+            ..base
+        }),
         case(
             WINDOW,
             "window-at-once",
@@ -150,6 +165,14 @@ fn without_keys() -> Vec<Case> {
     };
     vec![
         case(EVIDENCE, "marker", "**ours**: after silence wait, read the marker, then repeat or not", Holds, true, marker),
+        case(EVIDENCE, "marker-large", "**ours**: the same, larger bounds", Holds, false, Rules {
+            sales: 4,
+            returns: 2,
+            orders: 2,
+            crashes: 3,
+            losses: 3,
+            ..marker
+        }),
         case(EVIDENCE, "marker-resend", "sent again after silence", Violated { steps: 0 }, true, Rules {
             silence: Silence::Sent,
             ..marker
@@ -223,6 +246,13 @@ fn numbers() -> Vec<Case> {
     let compared = Rules { swap: Swap::Compared, ..shipped };
     vec![
         case(NUMBERS, "numbers", "**ours**: read, write, after silence wait and read; nobody else writes", Holds, true, alone),
+        case(NUMBERS, "numbers-large", "**ours**: the same, larger bounds", Holds, false, Rules {
+            sales: 4,
+            returns: 2,
+            crashes: 3,
+            losses: 3,
+            ..alone
+        }),
         case(NUMBERS, "numbers-resend", "the number is sent again after silence", Violated { steps: 0 }, true, Rules {
             silence: Silence::Sent,
             ..alone
@@ -317,6 +347,7 @@ fn repairs() -> Vec<Case> {
         doubles: 0,
         ..by_hand
     };
+    let more = Rules { returns: 2, crashes: 0, ..net };
     let physical = Rules { number: Number::Physical, ..net };
     let with = |rules: Rules, how: Reconciling| Rules { reconciling: Some(how), ..rules };
     let mut cases = vec![
@@ -343,14 +374,33 @@ fn repairs() -> Vec<Case> {
             "ours, but the platform takes a refused key again",
             Violated { steps: 0 },
             false,
-            Rules { refused: Refused::Free, orders: 1, picks: Picks::Platform, losses: 2, ..by_hand },
+            Rules {
+                refused: Refused::Free,
+                orders: 1,
+                picks: Picks::Platform,
+                sales: 0,
+                returns: 2,
+                crashes: 0,
+                doubles: 0,
+                ..by_hand
+            },
         ),
     ];
     cases.extend(vec![
         case(FOREVER, "repair-net", "**ours**, net number: numbers first, then orders, twice", Holds, false, net),
+        case(FOREVER, "repair-net-large", "**ours**: the same, larger bounds", Holds, false, more),
+        case(
+            FOREVER,
+            "repair-net-moved",
+            "the same bounds, compared although lines were told during the round",
+            Violated { steps: 0 },
+            false,
+            with(more, Reconciling { drained: Drained::AtEnd, ..ours }),
+        ),
         case(FOREVER, "repair-physical", "**ours**, physical number, orders shipped", Holds, false, physical),
-        case(FOREVER, "repair-net-one-finding", "the same, one finding", Holds, true, with(net, Reconciling {
+        case(FOREVER, "repair-net-one-finding", "one finding, lines told during the round", Violated { steps: 0 }, true, with(net, Reconciling {
             findings: Findings::One,
+            drained: Drained::AtEnd,
             ..ours
         })),
         case(
@@ -424,6 +474,14 @@ fn twins() -> Vec<Case> {
         }),
         case(FOREVER, "clone-stops", "a clone runs too; a key used for something else stops the lane", Holds, true, Rules {
             conflict: Conflict::Stops,
+            ..both
+        }),
+        case(FOREVER, "clone-stops-large", "the same, larger bounds", Holds, false, Rules {
+            conflict: Conflict::Stops,
+            sales: 3,
+            returns: 1,
+            losses: 2,
+            doubles: 1,
             ..both
         }),
         case(FOREVER, "clone-by-entry", "a clone runs too; one entry a request, its key made of the entry", Holds, true, single),

@@ -96,7 +96,7 @@ fn batch_mut(state: &mut State, who: usize, slot: Slot) -> Option<&mut Batch> {
     state.agents.get_mut(who).and_then(|agent| agent.slot_mut(slot).as_mut())
 }
 
-fn narrow(number: i64) -> i8 {
+pub(super) fn narrow(number: i64) -> i8 {
     i8::try_from(number).unwrap_or(i8::MAX)
 }
 

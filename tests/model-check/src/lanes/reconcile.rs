@@ -2,6 +2,8 @@
 //!
 //! The two reads are apart: others act in between.
 
+use sync_core::model::Quantity;
+
 use super::{Agent, Baseline, Batch, Number, Rules, Slot, Stage, State, agent};
 use crate::check::Steps;
 
@@ -28,8 +30,10 @@ pub enum OrdersRead {
 /// Whether an article is compared only while nothing of it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
-    /// It is, and only if no line was read during the round.
-    Yes,
+    /// When the comparison is made, after both reads.
+    AtEnd,
+    /// The same, and no line was read since the first of the reads.
+    AllRound,
     /// No.
     No,
 }
@@ -73,7 +77,7 @@ impl Default for Reconciling {
         Self {
             findings: Findings::Two,
             orders: OrdersRead::AfterNumbers,
-            drained: Drained::Yes,
+            drained: Drained::AllRound,
             fenced: Fenced::Yes,
             retry: RepairRetry::SameKey,
         }
@@ -85,7 +89,8 @@ impl Default for Reconciling {
 pub(super) struct Round {
     /// The number, or nothing if orders were read first.
     shown: Option<i8>,
-    cursor: usize,
+    /// Lines read before it, and whether anything was open; only where that is looked at.
+    before: Option<(usize, bool)>,
 }
 
 pub(super) fn steps(rules: &Rules, state: &State, steps: &mut Steps<'_, State>) {
@@ -94,12 +99,8 @@ pub(super) fn steps(rules: &Rules, state: &State, steps: &mut Steps<'_, State>) 
             steps.add(format_args!("online orders are read: {} open", state.open), |next| poll(rules, next, who));
         }
         let Some(reconciling) = rules.reconciling.filter(|_| state.may_send(rules, who)) else { continue };
-        let is_free = match reconciling.drained {
-            Drained::Yes => agent.is_idle(),
-            Drained::No => agent.changes.is_none() && agent.repair.is_none(),
-        };
         match agent.round {
-            None if is_free => begin(rules, reconciling, state, who, steps),
+            None if agent.repair.is_none() => begin(rules, reconciling, state, who, steps),
             None => {}
             Some(round) => finish(rules, reconciling, state, who, round, steps),
         }
@@ -129,15 +130,17 @@ fn signed(units: u8) -> i8 {
 
 fn begin(rules: &Rules, how: Reconciling, state: &State, who: usize, steps: &mut Steps<'_, State>) {
     let shop = state.shop;
-    let Some(cursor) = state.agents.get(who).map(|agent| agent.cursor) else { return };
+    let before = (how.drained == Drained::AllRound)
+        .then(|| state.agents.get(who).map(|agent| (agent.cursor, agent.is_idle())))
+        .flatten();
     if how.orders == OrdersRead::BeforeNumbers {
         steps.add(format_args!("a round begins with the orders: {} open", state.open), |next| {
             poll(rules, next, who);
-            set_round(next, who, Some(Round { shown: None, cursor }));
+            set_round(next, who, Some(Round { shown: None, before }));
         });
     } else {
         steps.add(format_args!("a round begins with the number: {shop}"), |next| {
-            set_round(next, who, Some(Round { shown: Some(shop), cursor }));
+            set_round(next, who, Some(Round { shown: Some(shop), before }));
         });
     }
 }
@@ -169,8 +172,12 @@ fn finish(
         let phase = next.phase;
         let Some(agent) = next.agents.get_mut(who) else { return };
         agent.round = None;
-        let moved = !agent.is_idle() || agent.cursor != round.cursor;
-        if how.drained == Drained::Yes && moved || agent.repair.is_some() {
+        let moved = match how.drained {
+            Drained::No => false,
+            Drained::AtEnd => !agent.is_idle(),
+            Drained::AllRound => !agent.is_idle() || round.before != Some((agent.cursor, true)),
+        };
+        if moved || agent.repair.is_some() {
             return;
         }
         conclude(rules, how, agent, who, shown, phase);
@@ -178,11 +185,13 @@ fn finish(
 }
 
 /// What the book says that the platform should show.
-pub(super) fn due(rules: &Rules, agent: &Agent) -> i8 {
-    match rules.number {
-        Number::Physical => agent.book,
-        Number::Net => agent.book - signed(agent.orders),
-    }
+fn due(rules: &Rules, agent: &Agent) -> i8 {
+    let on_hand = Quantity::from_units(i64::from(agent.book)).unwrap_or_default();
+    let open = match rules.number {
+        Number::Physical => 0,
+        Number::Net => i64::from(agent.orders),
+    };
+    agent::narrow(sync_core::reconcile::due(on_hand, open, 0, false))
 }
 
 fn conclude(rules: &Rules, how: Reconciling, agent: &mut Agent, who: usize, shown: i8, phase: u8) {
