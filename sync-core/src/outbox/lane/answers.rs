@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     Answer, BatchId, BatchItem, Condition, Entry, Jitter, Lane, LaneRefusal, LiveBatch, MovementKind, Outcome,
-    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, retry,
+    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, Writes, retry,
 };
 
 /// Longest wait before the same key is asked about again while the platform still works on it.
@@ -71,6 +71,13 @@ impl Lane {
             Answer::TooLarge => {
                 self.recovered();
                 self.halve(id, "too_large", "the platform says that even this single change is too large")
+            }
+            // An earlier attempt at a settling number was overtaken and its answer lost: its change is not to be sent again.
+            Answer::KeySpent { .. } if batch.stage == Stage::Absolute && !batch.is_repair() => {
+                batch.stage = Stage::ReadBack;
+                batch.not_before = now.plus(retry::delay(batch.attempts, None, self.limits.retry, jitter));
+                self.recovered();
+                Outcome::ReadAgain
             }
             Answer::KeySpent { message } => {
                 self.recovered();
@@ -378,7 +385,10 @@ impl Lane {
     /// The number read was overtaken.
     fn read_again(&mut self, id: BatchId, now: Timestamp, jitter: Jitter) -> Outcome {
         if let Some(batch) = self.batches.get_mut(&id) {
-            batch.stage = Stage::ReadBack;
+            // Where nothing was sent but this, nothing took effect: the number is read anew, not judged. It could be what we
+            // meant to write by chance.
+            let anew = self.limits.writes == Writes::Absolute && !batch.maybe_applied;
+            batch.stage = if anew { Stage::Base } else { Stage::ReadBack };
             batch.not_before = now.plus(retry::delay(batch.attempts, None, self.limits.retry, jitter));
         }
         Outcome::ReadAgain
