@@ -15,7 +15,7 @@ use crate::config::{
 use crate::platform::Platform;
 use crate::platform::http::{HeaderText, Http, HttpSettings};
 use crate::platform::shopify::{self, Shopify, ShopifySettings};
-use crate::platform::transport::{self, TransportSettings, WallClock};
+use crate::platform::transport::{self, HttpClient, TransportSettings, WallClock};
 use crate::secret::SecretRef;
 use crate::writer::{LaneSpec, SourceSpec};
 
@@ -58,7 +58,7 @@ pub fn lanes(config: &Config, clock: &Arc<Clock>) -> anyhow::Result<Vec<LaneSpec
 fn connect(
     platform: &PlatformConfig,
     config: &Config,
-    http: &reqwest::Client,
+    http: &HttpClient,
     clock: &Arc<Clock>,
 ) -> anyhow::Result<Arc<dyn Platform>> {
     let clock = Arc::clone(clock);
@@ -76,7 +76,7 @@ fn connect(
 }
 
 /// A client for a receiver that the system's authorities do not vouch for.
-fn trusting(trust: &Trust) -> anyhow::Result<Option<reqwest::Client>> {
+fn trusting(trust: &Trust) -> anyhow::Result<Option<HttpClient>> {
     let mut settings = TransportSettings::default();
     match trust {
         Trust::System => return Ok(None),

@@ -24,4 +24,5 @@ pub mod budget;
 pub mod ledger;
 pub mod model;
 pub mod outbox;
+pub mod reconcile;
 pub mod retry;

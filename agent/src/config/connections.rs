@@ -39,7 +39,7 @@ pub trait Connection: Debug + Send + Sync {
 #[derive(Clone)]
 pub struct Parts {
     /// Sends requests.
-    pub http: reqwest::Client,
+    pub http: crate::platform::transport::HttpClient,
     /// Tells the time.
     pub wall: WallClock,
     /// The store's id.

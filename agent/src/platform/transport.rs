@@ -1,5 +1,8 @@
 //! What every HTTP platform shares: building the client, sending once, reading a bounded reply.
 //!
+//! A platform client holds an [`HttpClient`]. Behind it is a network connection or, for the simulation, a server in
+//! the same process ([`Exchange`]); the platform client cannot tell which.
+//!
 //! Never retries, follows no redirect and decides nothing beyond "was anything sent": that is what tells
 //! [`Unreached`] from a reply.
 
@@ -12,8 +15,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
 use sync_core::model::Timestamp;
 use thiserror::Error;
+
+use super::Call;
 
 /// Most bytes of a reply that are kept; the rest is not read.
 pub const REPLY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -107,7 +113,7 @@ pub enum TransportError {
 ///
 /// # Errors
 /// [`TransportError`] if the extra authorities, the proxy or the system's trust store cannot be used.
-pub fn client(settings: &TransportSettings) -> Result<reqwest::Client, TransportError> {
+pub fn client(settings: &TransportSettings) -> Result<HttpClient, TransportError> {
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(settings.connect_timeout)
@@ -135,7 +141,8 @@ pub fn client(settings: &TransportSettings) -> Result<reqwest::Client, Transport
             builder.proxy(reqwest::Proxy::all(url.as_str()).map_err(|source| TransportError::Proxy { source })?)
         }
     };
-    builder.build().map_err(|source| TransportError::Build { source })
+    let client = builder.build().map_err(|source| TransportError::Build { source })?;
+    Ok(HttpClient { client, server: None })
 }
 
 /// What came back.
@@ -171,11 +178,97 @@ pub enum Unreached {
     MaybeSent(String),
 }
 
-/// Sends one request and reads up to `body_bytes_max` of its reply.
-///
-/// # Errors
-/// [`Unreached`] if no status line came back.
-pub async fn exchange(request: reqwest::RequestBuilder, body_bytes_max: usize) -> Result<Reply, Unreached> {
+/// One request as a server in the same process sees it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// HTTP method.
+    pub method: Method,
+    /// With path and query.
+    pub url: url::Url,
+    /// As the platform client set them; those that HTTP itself adds are not there.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// A server in the same process, in place of a connection.
+pub trait Exchange: Send + Sync {
+    /// Answers one request, or says why no reply came. A reply longer than `body_bytes_max` is cut by the caller.
+    fn exchange(&self, request: Request) -> Call<'_, Result<Reply, Unreached>>;
+}
+
+/// How a platform client reaches its server. Cheap to clone.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    server: Option<Arc<dyn Exchange>>,
+}
+
+impl HttpClient {
+    /// The same client with its requests answered by `server`: nothing goes over a network.
+    #[must_use]
+    pub fn answered_by(&self, server: Arc<dyn Exchange>) -> Self {
+        Self { client: self.client.clone(), server: Some(server) }
+    }
+
+    /// Begins a GET.
+    #[must_use]
+    pub fn get(&self, url: impl reqwest::IntoUrl) -> RequestBuilder {
+        self.client.get(url)
+    }
+
+    /// Begins a POST.
+    #[must_use]
+    pub fn post(&self, url: impl reqwest::IntoUrl) -> RequestBuilder {
+        self.client.post(url)
+    }
+
+    /// Begins a PUT.
+    #[must_use]
+    pub fn put(&self, url: impl reqwest::IntoUrl) -> RequestBuilder {
+        self.client.put(url)
+    }
+
+    /// Begins a request of any method.
+    #[must_use]
+    pub fn request(&self, method: Method, url: impl reqwest::IntoUrl) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends one request and reads up to `body_bytes_max` of its reply.
+    ///
+    /// # Errors
+    /// [`Unreached`] if no status line came back.
+    pub async fn exchange(&self, request: RequestBuilder, body_bytes_max: usize) -> Result<Reply, Unreached> {
+        match &self.server {
+            None => over_network(request, body_bytes_max).await,
+            Some(server) => in_process(&**server, request, body_bytes_max).await,
+        }
+    }
+}
+
+async fn in_process(
+    server: &dyn Exchange,
+    request: RequestBuilder,
+    body_bytes_max: usize,
+) -> Result<Reply, Unreached> {
+    let mut request = request.build().map_err(|error| Unreached::NotSent(chain(error)))?;
+    let body = request.body().and_then(reqwest::Body::as_bytes).map(<[u8]>::to_vec).unwrap_or_default();
+    let request = Request {
+        method: request.method().clone(),
+        headers: std::mem::take(request.headers_mut()),
+        url: request.url().clone(),
+        body,
+    };
+    let mut reply = server.exchange(request).await?;
+    if reply.body.len() > body_bytes_max {
+        reply.body.truncate(body_bytes_max);
+        reply.end = BodyEnd::TooLong;
+    }
+    Ok(reply)
+}
+
+async fn over_network(request: RequestBuilder, body_bytes_max: usize) -> Result<Reply, Unreached> {
     let mut response = match request.send().await {
         Ok(response) => response,
         Err(error) if error.is_connect() || error.is_builder() => {

@@ -12,7 +12,7 @@ use super::{Contents, HeaderText, HttpSettings, map, shown, signature};
 use crate::platform::transport::status::{
     StatusClass, answer_not_made, failure_by_status, failure_unreached, status_class,
 };
-use crate::platform::transport::{Reply, Unreached, WallClock, exchange};
+use crate::platform::transport::{HttpClient, Reply, Unreached, WallClock};
 use crate::platform::{
     Absolute, Call, CallFailure, Change, Found, Platform, ProbeReport, ReadBack, Seen, Ticket, Traits,
 };
@@ -24,7 +24,7 @@ const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// One receiver.
 pub struct Http {
     settings: HttpSettings,
-    http: reqwest::Client,
+    http: HttpClient,
     clock: WallClock,
     signing: Option<HeldSecret>,
     headers: Vec<(String, HeaderSource)>,
@@ -41,7 +41,7 @@ struct Used(Vec<Secret>);
 impl Http {
     /// Opens no connection and reads no secret yet.
     #[must_use]
-    pub fn new(settings: HttpSettings, http: reqwest::Client, clock: WallClock) -> Self {
+    pub fn new(settings: HttpSettings, http: HttpClient, clock: WallClock) -> Self {
         let signing = settings.secret.clone().map(HeldSecret::new);
         let headers = settings
             .headers
@@ -111,10 +111,10 @@ impl Http {
     /// A 401 means that nothing was taken, so the same bytes go out once more if a secret was rotated.
     async fn post(&self, key: &str, body: &[u8]) -> Result<Result<Reply, Unreached>, CallFailure> {
         let (request, used) = self.request(key, body)?;
-        let outcome = exchange(request, REPLY_BYTES_MAX).await;
+        let outcome = self.http.exchange(request, REPLY_BYTES_MAX).await;
         if outcome.as_ref().is_ok_and(|reply| reply.status == 401) && self.renew(&used)? {
             let (request, _) = self.request(key, body)?;
-            return Ok(exchange(request, REPLY_BYTES_MAX).await);
+            return Ok(self.http.exchange(request, REPLY_BYTES_MAX).await);
         }
         Ok(outcome)
     }

@@ -18,7 +18,7 @@ use super::token::{Renewal, Tokens};
 use super::wire::{Cost, Installation, LOCATIONS, LocationsData, PROBE, ProbeData, Request};
 use super::{KEY_WINDOW, ROWS_MAX, SCOPES, ShopifySettings};
 use crate::platform::transport::status::{answer_not_made, refusal_detail};
-use crate::platform::transport::{REPLY_BYTES_MAX, Reply, Unreached, WallClock, exchange};
+use crate::platform::transport::{HttpClient, REPLY_BYTES_MAX, Reply, Unreached, WallClock};
 use crate::platform::{
     Absolute, Call, CallFailure, Change, Found, Number, Platform, ProbeReport, ReadBack, Seen, Traits,
 };
@@ -34,7 +34,7 @@ const LOCATION_PAGES_MAX: usize = 20;
 /// One shop, one location.
 pub struct Shopify {
     pub(super) settings: ShopifySettings,
-    http: reqwest::Client,
+    http: HttpClient,
     url: url::Url,
     tokens: Tokens,
     bucket: Bucket,
@@ -46,7 +46,7 @@ pub struct Shopify {
 impl Shopify {
     /// Opens no connection and reads no secret yet.
     #[must_use]
-    pub fn new(settings: ShopifySettings, http: reqwest::Client, clock: WallClock) -> Self {
+    pub fn new(settings: ShopifySettings, http: HttpClient, clock: WallClock) -> Self {
         let at = |path: &str| {
             let mut url = settings.base_url.clone();
             url.set_path(path);
@@ -81,7 +81,7 @@ impl Shopify {
             .header("accept", HeaderValue::from_static("application/json"))
             .header("x-shopify-access-token", header)
             .body(body);
-        exchange(request, REPLY_BYTES_MAX).await
+        self.http.exchange(request, REPLY_BYTES_MAX).await
     }
 
     /// One request, paid for from the bucket. A 401 has no effect at the shop, so the same bytes go out once

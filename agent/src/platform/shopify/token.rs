@@ -12,7 +12,7 @@ use super::Auth;
 use super::wire::TokenGrant;
 use crate::platform::CallFailure;
 use crate::platform::transport::status::{failure_by_status, failure_unreached, refusal_detail, said};
-use crate::platform::transport::{BodyEnd, WallClock, exchange};
+use crate::platform::transport::{BodyEnd, HttpClient, WallClock};
 use crate::secret::{HeldSecret, Secret, SecretError, SecretRef};
 
 /// A token is not used in the last minutes of its life, so that no request is under way when it ends.
@@ -29,7 +29,7 @@ enum Kind {
 }
 
 struct Grant {
-    http: reqwest::Client,
+    http: HttpClient,
     url: url::Url,
     client_id: String,
     client_secret: SecretRef,
@@ -50,7 +50,7 @@ pub(super) enum Renewal {
 }
 
 impl Tokens {
-    pub(super) fn new(auth: Auth, url: url::Url, http: reqwest::Client, clock: WallClock) -> Self {
+    pub(super) fn new(auth: Auth, url: url::Url, http: HttpClient, clock: WallClock) -> Self {
         let kind = match auth {
             Auth::StaticToken(source) => Kind::Static(HeldSecret::new(source)),
             Auth::ClientCredentials { client_id, client_secret } => {
@@ -115,7 +115,7 @@ impl Grant {
             .header("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"))
             .header("accept", HeaderValue::from_static("application/json"))
             .body(form);
-        let reply = exchange(request, TOKEN_REPLY_BYTES_MAX).await.map_err(failure_unreached)?;
+        let reply = self.http.exchange(request, TOKEN_REPLY_BYTES_MAX).await.map_err(failure_unreached)?;
         // What the shop says to a wrong id, secret or an app that is not installed.
         if matches!(reply.status, 400 | 422) {
             let cause = LaneRefusal::Unauthorised;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use sync_core::model::Timestamp;
-use tillsync::platform::transport::{ProxyChoice, TransportSettings, WallClock, client};
+use tillsync::platform::transport::{HttpClient, ProxyChoice, TransportSettings, WallClock, client};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -131,7 +131,7 @@ async fn next(stream: &mut TcpStream) -> Option<Received> {
 }
 
 /// A client that reaches nothing but loopback.
-pub(super) fn http() -> reqwest::Client {
+pub(super) fn http() -> HttpClient {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| rustls::crypto::ring::default_provider().install_default().unwrap());
     client(&TransportSettings { proxy: ProxyChoice::Direct, ..TransportSettings::default() }).unwrap()
