@@ -12,6 +12,8 @@ use pos_adapters::receipts::ReceiptSettings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::reconcile::ReconcileTable;
+
 /// Configuration of the Tillsync agent.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, title = "Tillsync agent")]
@@ -28,6 +30,8 @@ pub(super) struct ConfigFile {
     pub(super) articles: Option<ArticleSettings>,
     /// Where stock changes go. One table for each platform; each is a lane of its own.
     pub(super) platform: Option<Vec<PlatformTable>>,
+    /// Comparing the platforms' numbers with the store's.
+    pub(super) reconcile: Option<ReconcileTable>,
     /// The local status server.
     pub(super) status: Option<StatusTable>,
     /// Logs.
@@ -44,6 +48,7 @@ pub(super) struct ConfigFile {
 pub(super) struct SingleTables {
     pub(super) store: Option<StoreTable>,
     pub(super) state: StateTable,
+    pub(super) reconcile: ReconcileTable,
     pub(super) status: StatusTable,
     pub(super) log: LogTable,
     pub(super) look_up: LookUpTable,

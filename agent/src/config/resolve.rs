@@ -50,6 +50,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
     let sources = resolver.sources(&store.timezone);
     let articles = resolver.articles(tables.articles, &sources);
     let platforms = resolver.platforms();
+    let reconcile = super::reconcile::resolve(&mut resolver, tables.reconcile);
     let status = resolver.status(tables.status.listen);
     let log = resolver.log(tables.log);
     let look_up = resolver.look_up(tables.look_up);
@@ -65,6 +66,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
         sources,
         articles,
         platforms,
+        reconcile,
         status,
         log,
         look_up,

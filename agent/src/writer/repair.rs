@@ -97,6 +97,14 @@ impl Writer {
             let written = WrittenRow { item: row.item.clone(), expected: row.shown, written: row.due, owed: 0 };
             log(&self.conn, runtime.id, id, &written, Some(request), &row.why, now)?;
         }
+        let taken = request.rows.iter().filter(|row| frozen.contains(&row.sku));
+        for (sku, on_hand) in taken.filter_map(|row| Some((*self.skus.get(row.sku.as_str())?, row.on_hand))) {
+            // The number written is the whole units of the shelf: what is left over is carried to the next change.
+            let whole = Quantity::from_units(on_hand.floor_units()).unwrap_or_default();
+            let rest = on_hand.saturating_sub(whole).micros();
+            runtime.lane.restore_carry(sku, rest);
+            db::outbox::set_carry(&self.conn, runtime.id, sku, rest)?;
+        }
         let body = runtime.platform.encode_absolute(&key, &absolute(&rows));
         let row =
             BatchRow { id, key, stage: Stage::Absolute, body: Some(body), items: items.clone(), frozen_at: now, rows };
