@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     Answer, BatchId, BatchItem, Condition, Entry, Jitter, Lane, LaneRefusal, LiveBatch, MovementKind, Outcome,
-    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, retry,
+    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, Writes, retry,
 };
 
 /// Longest wait before the same key is asked about again while the platform still works on it.
@@ -73,6 +73,10 @@ impl Lane {
             Answer::Stale if batch.is_repair() => {
                 self.recovered();
                 self.drop_repair(id, "the number was changed by others before it was repaired".to_owned())
+            }
+            // It never took effect, so nothing is to be judged: the numbers are read again and the change added to them.
+            Answer::Stale if self.limits.writes == Writes::Absolute && !batch.maybe_applied => {
+                self.to_absolute(id, "the number was changed by others before it was written".to_owned())
             }
             Answer::Stale => {
                 batch.stage = Stage::ReadBack;
