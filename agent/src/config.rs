@@ -23,12 +23,14 @@ pub mod connections;
 pub mod faults;
 pub mod file;
 pub mod mask;
+mod medusa;
 mod platforms;
 pub mod read;
 mod reconcile;
 pub mod reference;
 mod resolve;
 pub mod sources;
+mod vendure;
 
 pub use resolve::default_state_folder;
 

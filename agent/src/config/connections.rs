@@ -11,8 +11,10 @@ use sync_core::model::LaneName;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::medusa::MedusaTable;
 use super::read::Read;
 use super::resolve::Resolver;
+use super::vendure::VendureTable;
 use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
@@ -60,13 +62,14 @@ pub(super) fn table(
     path: &str,
     text: &str,
 ) -> Option<Box<dyn ConnectionTable>> {
-    // One line a kind: `"medusa" => boxed(read.deserialize::<medusa::MedusaTable>(table, path, text)),`
-    let _no_kind_yet = (read, kind, table, path, text);
-    None
+    match kind {
+        "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
+        "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
+        _ => None,
+    }
 }
 
 /// A table that could be read.
-#[expect(dead_code, reason = "each kind of platform uses it")]
 fn boxed<T: ConnectionTable + 'static>(table: Option<T>) -> Option<Box<dyn ConnectionTable>> {
     table.map(|table| -> Box<dyn ConnectionTable> { Box::new(table) })
 }

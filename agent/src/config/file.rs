@@ -12,7 +12,9 @@ use pos_adapters::receipts::ReceiptSettings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::medusa::MedusaTable;
 use super::reconcile::ReconcileTable;
+use super::vendure::VendureTable;
 
 /// Configuration of the Tillsync agent.
 #[derive(JsonSchema)]
@@ -184,6 +186,10 @@ pub(super) enum PlatformTable {
     Shopify(ShopifyTable),
     /// The open door for any middleware.
     Http(HttpTable),
+    /// A Medusa shop.
+    Medusa(MedusaTable),
+    /// A Vendure shop.
+    Vendure(VendureTable),
 }
 
 /// A Shopify shop and the location whose stock this store is.

@@ -58,8 +58,10 @@ pub struct MedusaSettings {
     pub settle_after: Duration,
     /// Stock an item at the location by itself if it is not stocked there yet.
     pub activate_missing: bool,
-    /// Currency of the prices that the POS sets, as ISO 4217 in lower case; `None`: prices are left alone.
-    pub prices_in: Option<String>,
+    /// Write the POS's prices.
+    pub prices: bool,
+    /// Their currency, as ISO 4217 in lower case; `None`: the shop's default one.
+    pub currency: Option<String>,
     /// Write units on order from suppliers.
     pub incoming: bool,
     /// Let the shop sell what is on order: `allow_backorder` of a variant follows the units on order.
@@ -79,7 +81,8 @@ impl MedusaSettings {
             request_timeout: Duration::from_secs(30),
             settle_after: SETTLE_AFTER,
             activate_missing: false,
-            prices_in: None,
+            prices: false,
+            currency: None,
             incoming: false,
             backorder_while_incoming: false,
         }

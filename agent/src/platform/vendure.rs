@@ -75,8 +75,10 @@ pub struct VendureSettings {
     pub activate_missing: bool,
     /// All orders leave from this location although the shop has several: Vendure's orders do not say from which.
     pub all_orders: bool,
-    /// Currency of the prices that the POS sets, as ISO 4217 in upper case; `None`: prices are left alone.
-    pub prices_in: Option<String>,
+    /// Write the POS's prices.
+    pub prices: bool,
+    /// Their currency, as ISO 4217 in upper case; `None`: the channel's default one.
+    pub currency: Option<String>,
     /// Let the shop sell what is on order: a variant's `outOfStockThreshold` follows the units on order.
     pub backorder_while_incoming: bool,
 }
@@ -96,7 +98,8 @@ impl VendureSettings {
             settle_after: SETTLE_AFTER,
             activate_missing: false,
             all_orders: false,
-            prices_in: None,
+            prices: false,
+            currency: None,
             backorder_while_incoming: false,
         }
     }

@@ -69,7 +69,8 @@ fn refusal(reply: &Reply) -> Option<Refusal> {
 /// A captive portal answers 200 too. A result that was cut is one all the same: Medusa answers after its transaction.
 fn is_result(reply: &Reply) -> bool {
     let text = reply.body.trim_ascii_start();
-    text.starts_with(b"{") && reply.headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+    text.starts_with(b"{")
+        && reply.headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }
 
 #[cfg(test)]
@@ -91,7 +92,8 @@ mod tests {
         };
         let said = |kind: &str, message: &str| serde_json::json!({"type": kind, "message": message}).to_string();
         check(404, &said("not_found", &message), Answer::RowsRefused { rows: vec![row] });
-        let refused = |code: &str, message: &str| Answer::Refused { code: code.to_owned(), message: message.to_owned() };
+        let refused =
+            |code: &str, message: &str| Answer::Refused { code: code.to_owned(), message: message.to_owned() };
         check(404, &said("not_found", "no such thing"), refused("not_found", "no such thing"));
         check(400, &said("invalid_data", "too small"), refused("invalid_data", "too small"));
         let busy = Answer::Unavailable { wait: None, reason: "busy".to_owned() };

@@ -17,9 +17,7 @@ use tokio::sync::OnceCell;
 use super::classify::classify;
 use super::map::{Frozen, FrozenRow, Location, at, freeze, json};
 use super::values::{Incoming, Prices};
-use super::wire::{
-    ITEM_FIELDS, Items, LOCATION_FIELDS, LevelBatch, LevelUpdate, Locations, STORE_FIELDS, Stores,
-};
+use super::wire::{ITEM_FIELDS, Items, LOCATION_FIELDS, LevelBatch, LevelUpdate, Locations, STORE_FIELDS, Stores};
 use super::{MedusaSettings, ROWS_MAX};
 use crate::platform::transport::status::{answer_not_made, failure_by_status, failure_unreached, refusal_detail, said};
 use crate::platform::transport::{HttpClient, REPLY_BYTES_MAX, Reply, Unreached, WallClock};
@@ -47,6 +45,7 @@ pub(super) struct Link {
     pub(super) clock: WallClock,
     key: HeldSecret,
     location: OnceCell<String>,
+    currency: OnceCell<String>,
 }
 
 /// Pairs of a query.
@@ -57,7 +56,9 @@ impl Medusa {
     #[must_use]
     pub fn new(settings: MedusaSettings, http: HttpClient, clock: WallClock) -> Self {
         let key = HeldSecret::new(settings.key.clone());
-        Self { link: Arc::new(Link { settings, http, clock, key, location: OnceCell::new() }) }
+        Self {
+            link: Arc::new(Link { settings, http, clock, key, location: OnceCell::new(), currency: OnceCell::new() }),
+        }
     }
 }
 
@@ -136,7 +137,9 @@ impl Link {
     pub(super) async fn location(&self) -> Result<&str, CallFailure> {
         match &self.settings.location {
             Location::Id(id) => Ok(id),
-            Location::Name(name) => self.location.get_or_try_init(|| self.find_location(name)).await.map(String::as_str),
+            Location::Name(name) => {
+                self.location.get_or_try_init(|| self.find_location(name)).await.map(String::as_str)
+            }
         }
     }
 
@@ -146,10 +149,28 @@ impl Link {
         match found.as_slice() {
             [one] => Ok(one.clone()),
             [] => Err(misconfigured(format!("the shop has no stock location named `{name}`"))),
-            several => {
-                Err(misconfigured(format!("several stock locations are named `{name}`, use one of {}", several.join(", "))))
-            }
+            several => Err(misconfigured(format!(
+                "several stock locations are named `{name}`, use one of {}",
+                several.join(", ")
+            ))),
         }
+    }
+
+    /// The currency of our prices: the configured one, or the shop's default, looked up once.
+    pub(super) async fn currency(&self) -> Result<&str, CallFailure> {
+        match &self.settings.currency {
+            Some(currency) => Ok(currency),
+            None => self.currency.get_or_try_init(|| self.default_currency()).await.map(String::as_str),
+        }
+    }
+
+    async fn default_currency(&self) -> Result<String, CallFailure> {
+        let stores: Stores = self.get(&["stores"], &vec![("fields", STORE_FIELDS)]).await?;
+        let currencies = stores.stores.into_iter().flat_map(|store| store.supported_currencies);
+        let default = currencies.into_iter().find(|currency| currency.is_default);
+        default
+            .map(|currency| currency.currency_code)
+            .ok_or_else(|| misconfigured("the shop has no default currency; set `currency`".to_owned()))
     }
 
     /// Id and name of every stock location.
@@ -258,8 +279,10 @@ impl Link {
                 report.faults.push(format!("the shop has no such stock location; it has {}", names.join(", ")));
             }
         }
-        if let Some(currency) = self.settings.prices_in.as_ref().filter(|currency| !currencies.contains(currency)) {
-            report.faults.push(format!("the shop sells in {}, not in {currency}; check `prices_in`", currencies.join(", ")));
+        if let Some(currency) = self.settings.currency.as_ref().filter(|currency| !currencies.contains(currency)) {
+            report
+                .faults
+                .push(format!("the shop sells in {}, not in {currency}; check `currency`", currencies.join(", ")));
         }
         Ok(report)
     }
@@ -329,8 +352,8 @@ impl Platform for Medusa {
     }
 
     fn prices(&self) -> Option<Arc<dyn Platform>> {
-        let currency = self.link.settings.prices_in.clone()?;
-        Some(Arc::new(Prices::new(Arc::clone(&self.link), currency)))
+        let wanted = self.link.settings.prices;
+        wanted.then(|| -> Arc<dyn Platform> { Arc::new(Prices::new(Arc::clone(&self.link))) })
     }
 
     fn incoming(&self) -> Option<Arc<dyn Platform>> {

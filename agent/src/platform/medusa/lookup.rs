@@ -60,7 +60,8 @@ impl Link {
         let (limit, mut found) = (PAGE.to_string(), Vec::new());
         for _ in 0..PAGES_MAX {
             let offset = found.len().to_string();
-            let mut query: Query<'_> = vec![("fields", fields), ("order", "id"), ("limit", &limit), ("offset", &offset)];
+            let mut query: Query<'_> =
+                vec![("fields", fields), ("order", "id"), ("limit", &limit), ("offset", &offset)];
             query.extend(asked);
             let page: Variants = self.get(&["product-variants"], &query).await?;
             let got = page.variants.len();
@@ -128,11 +129,8 @@ impl Link {
         let query = vec![("fields", VARIANT_FIELDS), ("order", "id"), ("limit", &*limit), ("offset", &*from)];
         let page: Variants = self.get(&["product-variants"], &query).await?;
         let end = offset.saturating_add(page.variants.len());
-        let levels = page
-            .variants
-            .iter()
-            .flat_map(|variant| levels(self.settings.match_by, variant, location))
-            .collect();
+        let levels =
+            page.variants.iter().flat_map(|variant| levels(self.settings.match_by, variant, location)).collect();
         let next = (end > offset && end < page.count).then(|| end.to_string());
         Ok(LevelPage { levels, next })
     }

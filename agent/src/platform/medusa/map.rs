@@ -100,13 +100,19 @@ pub(super) fn pick<'a>(match_by: MatchBy, sku: &str, hits: &'a [Variant]) -> Pic
     match found.as_slice() {
         [] => Pick::Nothing,
         [one] => Pick::One(one),
-        several => Pick::Several(several.iter().map(|variant| format!("{} ({})", title(variant), variant.id)).collect()),
+        several => {
+            Pick::Several(several.iter().map(|variant| format!("{} ({})", title(variant), variant.id)).collect())
+        }
     }
 }
 
 fn same_items(a: &Variant, b: &Variant) -> bool {
     let items = |variant: &Variant| -> BTreeMap<String, i64> {
-        variant.inventory_items.iter().map(|item| (item.inventory_item_id.clone(), per(item.required_quantity))).collect()
+        variant
+            .inventory_items
+            .iter()
+            .map(|item| (item.inventory_item_id.clone(), per(item.required_quantity)))
+            .collect()
     };
     !a.inventory_items.is_empty() && items(a) == items(b)
 }
@@ -144,6 +150,12 @@ pub(super) fn levels<'a>(match_by: MatchBy, variant: &'a Variant, location: &'a 
 /// `stocked_quantity` when a fulfilment is made, whatever becomes of the parcel later. `None` without readable times.
 pub(super) fn online_order(order: &Order, reservations: &[Reservation], location: &str) -> Option<OnlineOrder> {
     let mut lines: BTreeMap<(&str, &str), (i64, i64)> = BTreeMap::new();
+    let sku_of = |id: &str| {
+        let line = order.items.iter().find(|line| line.id == id)?;
+        let items = line.variant.as_ref().map_or(0, |variant| variant.inventory_items.len());
+        // The SKU of a kit is not that of its items.
+        line.variant_sku.as_deref().filter(|_| items == 1).map(Sku::from)
+    };
     for line in &order.items {
         for item in line.variant.iter().flat_map(|variant| &variant.inventory_items) {
             lines.entry((&line.id, &item.inventory_item_id)).or_default();
@@ -166,6 +178,7 @@ pub(super) fn online_order(order: &Order, reservations: &[Reservation], location
             // A kit is several items of one line.
             id: format!("{line}/{item}"),
             item: item.to_owned(),
+            sku: sku_of(line),
             open,
             handed_over,
         })
@@ -173,6 +186,7 @@ pub(super) fn online_order(order: &Order, reservations: &[Reservation], location
     Some(OnlineOrder {
         id: order.id.clone(),
         name: order.display_id.as_ref().map_or_else(|| order.id.clone(), |number| format!("#{number}")),
+        placed_at: time(&order.created_at),
         changed_at: time(&order.updated_at)?,
         lines,
     })

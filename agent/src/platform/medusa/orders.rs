@@ -31,8 +31,7 @@ impl Link {
             None => query.extend([("status[]", "pending"), ("status[]", "requires_action")]),
         }
         let page: Orders = self.get(&["orders"], &query).await?;
-        let lines: Vec<&str> =
-            page.orders.iter().flat_map(|order| &order.items).map(|line| line.id.as_str()).collect();
+        let lines: Vec<&str> = page.orders.iter().flat_map(|order| &order.items).map(|line| line.id.as_str()).collect();
         let mut held = Vec::new();
         for chunk in lines.chunks(LINES_MAX) {
             held.extend(self.reservations(chunk, location).await?);

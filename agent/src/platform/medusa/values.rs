@@ -41,7 +41,9 @@ fn freeze(changes: &[Change]) -> Vec<u8> {
         .iter()
         .filter_map(|change| Some((change.target.as_ref()?.parts.first()?.item.as_str(), change.delta.micros())))
         .collect();
-    json(&Frozen { rows: rows.into_iter().map(|(target, micros)| FrozenRow { target: target.to_owned(), micros }).collect() })
+    json(&Frozen {
+        rows: rows.into_iter().map(|(target, micros)| FrozenRow { target: target.to_owned(), micros }).collect(),
+    })
 }
 
 fn thaw(frozen: &[u8]) -> Result<Vec<FrozenRow>, Answer> {
@@ -61,12 +63,11 @@ fn no_numbers<'a>() -> Call<'a, Result<Vec<Seen>, CallFailure>> {
 /// The lane of prices of one currency.
 pub(super) struct Prices {
     link: Arc<Link>,
-    currency: String,
 }
 
 impl Prices {
-    pub(super) const fn new(link: Arc<Link>, currency: String) -> Self {
-        Self { link, currency }
+    pub(super) const fn new(link: Arc<Link>) -> Self {
+        Self { link }
     }
 
     async fn find(&self, skus: &[Sku]) -> Result<Vec<Found>, CallFailure> {
@@ -87,6 +88,10 @@ impl Prices {
             Err(answer) => return answer,
         };
         let ids: Vec<&str> = rows.iter().filter_map(|row| Some(row.target.split_once(JOINT)?.1)).collect();
+        let currency = match self.link.currency().await {
+            Ok(currency) => currency,
+            Err(failure) => return answer_not_made(failure),
+        };
         let known = match self.link.variants_by_id(&ids).await {
             Ok(known) => known,
             Err(failure) => return answer_not_made(failure),
@@ -98,7 +103,7 @@ impl Prices {
             match known.iter().find(|variant| variant.id == id) {
                 Some(variant) => products.entry(product).or_default().push(VariantUpdate {
                     id: id.to_owned(),
-                    prices: Some(repriced(&variant.prices, &self.currency, row.micros)),
+                    prices: Some(repriced(&variant.prices, currency, row.micros)),
                     allow_backorder: None,
                 }),
                 None => gone.push(look_up_again(&row.target)),
@@ -108,7 +113,8 @@ impl Prices {
             return Answer::RowsRefused { rows: gone };
         }
         for (product, update) in products {
-            let answer = self.link.post(&["products", product, "variants", "batch"], &VariantBatch { update }, &[]).await;
+            let answer =
+                self.link.post(&["products", product, "variants", "batch"], &VariantBatch { update }, &[]).await;
             if !matches!(answer, Answer::Applied { .. }) {
                 return answer;
             }
@@ -270,7 +276,8 @@ impl Incoming {
             });
         }
         for (product, update) in products {
-            let answer = self.link.post(&["products", product, "variants", "batch"], &VariantBatch { update }, &[]).await;
+            let answer =
+                self.link.post(&["products", product, "variants", "batch"], &VariantBatch { update }, &[]).await;
             if !matches!(answer, Answer::Applied { .. }) {
                 return answer;
             }
@@ -300,7 +307,9 @@ fn incoming_target(variant: &Variant) -> Found {
             let part = TargetPart { item, per: 1 };
             Found::Target { target: Target { parts: vec![part] }, on_hand: vec![0], title: name }
         }
-        _ => Found::Unusable { reason: format!("`{name}` is not one counted inventory item; its parts are ordered one by one") },
+        _ => Found::Unusable {
+            reason: format!("`{name}` is not one counted inventory item; its parts are ordered one by one"),
+        },
     }
 }
 

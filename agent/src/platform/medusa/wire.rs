@@ -3,10 +3,10 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Fields of a variant that look-ups and the reading of all numbers need.
-pub(super) const VARIANT_FIELDS: &str = "id,sku,ean,upc,barcode,title,product_id,manage_inventory,allow_backorder,product.title,\
+pub(super) const VARIANT_FIELDS: &str = "id,sku,ean,upc,barcode,title,product_id,manage_inventory,product.title,\
      inventory_items.inventory_item_id,inventory_items.required_quantity,*inventory_items.inventory.location_levels";
 /// Fields of a variant for prices.
-pub(super) const PRICE_FIELDS: &str = "id,sku,ean,upc,barcode,title,product_id,manage_inventory,allow_backorder,product.title,\
+pub(super) const PRICE_FIELDS: &str = "id,sku,ean,upc,barcode,title,product_id,manage_inventory,product.title,\
      prices.id,prices.amount,prices.currency_code,prices.min_quantity,prices.max_quantity,prices.price_list_id,\
      prices.price_rules.attribute,prices.price_rules.value";
 /// Fields of an inventory item.
@@ -59,8 +59,6 @@ pub(super) struct Variant {
     pub(super) product_id: Option<String>,
     #[serde(default)]
     pub(super) manage_inventory: bool,
-    #[serde(default)]
-    pub(super) allow_backorder: bool,
     pub(super) product: Option<Product>,
     #[serde(default)]
     pub(super) inventory_items: Vec<VariantItem>,
@@ -268,6 +266,8 @@ pub(super) struct Store {
 #[derive(Debug, Deserialize)]
 pub(super) struct Currency {
     pub(super) currency_code: String,
+    #[serde(default)]
+    pub(super) is_default: bool,
 }
 
 /// What Medusa says when it refuses.

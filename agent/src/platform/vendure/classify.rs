@@ -65,7 +65,11 @@ fn not_found(message: String, items: &[&str]) -> Answer {
             remedy: RowRemedy::LookUpAgain,
         })
         .collect();
-    if rows.is_empty() { Answer::Refused { code: "ENTITY_NOT_FOUND".to_owned(), message } } else { Answer::RowsRefused { rows } }
+    if rows.is_empty() {
+        Answer::Refused { code: "ENTITY_NOT_FOUND".to_owned(), message }
+    } else {
+        Answer::RowsRefused { rows }
+    }
 }
 
 /// What a read came to: its data.
@@ -124,7 +128,8 @@ mod tests {
             remedy: RowRemedy::LookUpAgain,
         };
         check(200, &error("ENTITY_NOT_FOUND", &message), Answer::RowsRefused { rows: vec![row] });
-        let refused = |code: &str, message: &str| Answer::Refused { code: code.to_owned(), message: message.to_owned() };
+        let refused =
+            |code: &str, message: &str| Answer::Refused { code: code.to_owned(), message: message.to_owned() };
         check(400, &error("GRAPHQL_VALIDATION_FAILED", "no"), refused("GRAPHQL_VALIDATION_FAILED", "no"));
         check(200, &error("USER_INPUT_ERROR", "no"), refused("USER_INPUT_ERROR", "no"));
     }
@@ -151,7 +156,11 @@ mod tests {
 
     fn answer(status: u16, body: &str) -> Answer {
         let body = body.as_bytes().to_vec();
-        classify(&Ok(Reply { status, headers: HeaderMap::new(), body, end: BodyEnd::Complete }), &["1", "12"], Timestamp(0))
+        classify(
+            &Ok(Reply { status, headers: HeaderMap::new(), body, end: BodyEnd::Complete }),
+            &["1", "12"],
+            Timestamp(0),
+        )
     }
 
     fn check(status: u16, body: &str, expected: Answer) {

@@ -193,7 +193,9 @@ impl Link {
             ("ReadOrder", MAY_READ_ORDERS, "to know what online orders hold"),
         ] {
             if !self.may(question).await? {
-                report.faults.push(format!("the key's role lacks {permission}, needed {what_for}; grant it in the shop"));
+                report
+                    .faults
+                    .push(format!("the key's role lacks {permission}, needed {what_for}; grant it in the shop"));
             }
         }
         let mut fact = |name: &str, value: String| report.facts.push((name.to_owned(), value));
@@ -219,8 +221,8 @@ impl Link {
         let sells_in = |currency: &String| {
             *currency == channel.default_currency_code || channel.available_currency_codes.contains(currency)
         };
-        if let Some(currency) = self.settings.prices_in.as_ref().filter(|currency| !sells_in(currency)) {
-            report.faults.push(format!("the channel does not sell in {currency}; check `prices_in`"));
+        if let Some(currency) = self.settings.currency.as_ref().filter(|currency| !sells_in(currency)) {
+            report.faults.push(format!("the channel does not sell in {currency}; check `currency`"));
         }
         Ok(report)
     }
@@ -296,8 +298,8 @@ impl Platform for Vendure {
     }
 
     fn prices(&self) -> Option<Arc<dyn Platform>> {
-        let currency = self.link.settings.prices_in.clone()?;
-        Some(Arc::new(Prices::new(Arc::clone(&self.link), currency)))
+        let wanted = self.link.settings.prices;
+        wanted.then(|| -> Arc<dyn Platform> { Arc::new(Prices::new(Arc::clone(&self.link))) })
     }
 
     fn incoming(&self) -> Option<Arc<dyn Platform>> {

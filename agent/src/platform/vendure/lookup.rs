@@ -2,10 +2,12 @@
 
 use sync_core::model::Sku;
 
+use super::MatchBy;
 use super::client::{Link, misconfigured, only, with_field};
 use super::map::{Pick, at, level, pick, title};
-use super::wire::{BY_ID, FieldFilter, In, ListOptions, NoFilter, OptionsVariable, Tracking, VARIANTS, Variant, VariantsData};
-use super::MatchBy;
+use super::wire::{
+    BY_ID, FieldFilter, In, ListOptions, NoFilter, OptionsVariable, Tracking, VARIANTS, Variant, VariantsData,
+};
 use crate::platform::{CallFailure, Found, LevelPage, Target, TargetPart};
 
 /// Variants of one page; the server allows 1,000, but asks the database for each.
@@ -61,7 +63,10 @@ impl Link {
                 return Ok(found);
             }
         }
-        Err(misconfigured(&format!("more than {} variants share the codes of a few articles; check `match`", found.len())))
+        Err(misconfigured(&format!(
+            "more than {} variants share the codes of a few articles; check `match`",
+            found.len()
+        )))
     }
 
     /// Whether a variant counts its stock.
@@ -84,7 +89,8 @@ impl Link {
             // Vendure makes the level with the first write.
             None if self.settings.activate_missing => 0,
             None => {
-                let reason = format!("`{name}` is not stocked at the location; stock it there, or set activate_missing");
+                let reason =
+                    format!("`{name}` is not stocked at the location; stock it there, or set activate_missing");
                 return Ok(Found::Unusable { reason });
             }
         };

@@ -105,7 +105,9 @@ pub(super) fn pick<'a>(match_by: &MatchBy, sku: &str, hits: &'a [Variant]) -> Pi
     match found.as_slice() {
         [] => Pick::Nothing,
         [one] => Pick::One(one),
-        several => Pick::Several(several.iter().map(|variant| format!("{} ({})", title(variant), variant.id)).collect()),
+        several => {
+            Pick::Several(several.iter().map(|variant| format!("{} ({})", title(variant), variant.id)).collect())
+        }
     }
 }
 
@@ -177,19 +179,27 @@ pub(super) fn online_order(order: &Order) -> Option<OnlineOrder> {
         .lines
         .iter()
         .map(|line| {
-            let fulfilments = line.fulfillment_lines.iter().flatten().filter(|part| part.fulfillment.state != CANCELLED);
+            let fulfilments =
+                line.fulfillment_lines.iter().flatten().filter(|part| part.fulfillment.state != CANCELLED);
             let sent = fulfilments.fold(0_i64, |sum, part| sum.saturating_add(part.quantity));
             // The quantity falls when units are cancelled, those that were sent included.
             let handed_over = sent.min(line.quantity);
             OrderLine {
                 id: line.id.clone(),
                 item: line.product_variant.id.clone(),
+                sku: Some(Sku::from(line.product_variant.sku.as_str())),
                 open: if is_placed { line.quantity.saturating_sub(handed_over).max(0) } else { 0 },
                 handed_over,
             }
         })
         .collect();
-    Some(OnlineOrder { id: order.id.clone(), name: order.code.clone(), changed_at: time(&order.updated_at)?, lines })
+    Some(OnlineOrder {
+        id: order.id.clone(),
+        name: order.code.clone(),
+        placed_at: order.order_placed_at.as_deref().and_then(time),
+        changed_at: time(&order.updated_at)?,
+        lines,
+    })
 }
 
 /// Whether nothing of an order is left to be sent.

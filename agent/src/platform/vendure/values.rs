@@ -55,11 +55,7 @@ impl Link {
             .collect())
     }
 
-    async fn send_values<'a>(
-        &self,
-        frozen: &'a [u8],
-        input: impl Fn(&'a str, i64) -> VariantInput<'a>,
-    ) -> Answer {
+    async fn send_values<'a>(&self, frozen: &'a [u8], input: impl Fn(&'a str, i64) -> VariantInput<'a>) -> Answer {
         let rows: BTreeMap<&'a str, i64> = match serde_json::from_slice::<FrozenText<'a>>(frozen) {
             Ok(frozen) => frozen.rows,
             Err(error) => return Answer::Refused { code: "unreadable".to_owned(), message: error.to_string() },
@@ -80,22 +76,26 @@ struct FrozenText<'a> {
     rows: BTreeMap<&'a str, i64>,
 }
 
-/// The lane of prices of one currency in our channel.
+/// The lane of prices in our channel.
 pub(super) struct Prices {
     link: Arc<Link>,
-    currency: String,
 }
 
 impl Prices {
-    pub(super) const fn new(link: Arc<Link>, currency: String) -> Self {
-        Self { link, currency }
+    pub(super) const fn new(link: Arc<Link>) -> Self {
+        Self { link }
     }
 
     async fn send_frozen(&self, frozen: &[u8]) -> Answer {
-        let input = |id, micros| VariantInput {
-            id,
-            prices: Some([PriceInput { currency_code: &self.currency, price: minor_units(micros) }]),
-            ..VariantInput::default()
+        let currency = self.link.settings.currency.as_deref();
+        let input = |id, micros| {
+            let price = minor_units(micros);
+            VariantInput {
+                id,
+                price: currency.is_none().then_some(price),
+                prices: currency.map(|currency_code| [PriceInput { currency_code, price }]),
+                ..VariantInput::default()
+            }
         };
         self.link.send_values(frozen, input).await
     }

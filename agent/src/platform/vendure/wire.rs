@@ -11,15 +11,17 @@ pub(super) const VARIANTS: &str = "query($options:ProductVariantListOptions){pro
 pub(super) const STOCK: &str = "query($options:ProductVariantListOptions){productVariants(options:$options){totalItems \
      items{id stockLevels{stockLocationId stockOnHand} stockMovements(options:{take:1}){totalItems}}}}";
 /// Any update of variants.
-pub(super) const UPDATE: &str = "mutation($input:[UpdateProductVariantInput!]!){updateProductVariants(input:$input){id}}";
+pub(super) const UPDATE: &str =
+    "mutation($input:[UpdateProductVariantInput!]!){updateProductVariants(input:$input){id}}";
 /// Stock locations.
-pub(super) const LOCATIONS: &str = "query($options:StockLocationListOptions){stockLocations(options:$options){totalItems items{id name}}}";
+pub(super) const LOCATIONS: &str =
+    "query($options:StockLocationListOptions){stockLocations(options:$options){totalItems items{id name}}}";
 /// Whether variants count their stock unless they say otherwise.
 pub(super) const SETTINGS: &str = "{globalSettings{trackInventory}}";
 /// The channel that we are in.
 pub(super) const CHANNEL: &str = "{activeChannel{code defaultCurrencyCode availableCurrencyCodes}}";
 /// Orders. No customer, address or mail is asked for.
-pub(super) const ORDERS: &str = "query($options:OrderListOptions){orders(options:$options){totalItems items{id code state \
+pub(super) const ORDERS: &str = "query($options:OrderListOptions){orders(options:$options){totalItems items{id code \
      updatedAt orderPlacedAt lines{id quantity productVariant{id sku} fulfillmentLines{quantity fulfillment{state}}}}}}";
 /// May we read orders.
 pub(super) const MAY_READ_ORDERS: &str = "{orders(options:{take:1}){totalItems}}";
@@ -83,6 +85,9 @@ pub(super) struct VariantInput<'a> {
     pub(super) id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stock_levels: Option<[StockLevelInput<'a>; 1]>,
+    /// In the channel's default currency, minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) price: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) prices: Option<[PriceInput<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -203,7 +208,6 @@ pub(super) struct Since {
     pub(super) stock_movements: Movements,
 }
 
-
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Movements {
@@ -269,7 +273,6 @@ pub(super) struct OrdersData {
 pub(super) struct Order {
     pub(super) id: String,
     pub(super) code: String,
-    pub(super) state: String,
     pub(super) updated_at: String,
     pub(super) order_placed_at: Option<String>,
     #[serde(default)]

@@ -88,8 +88,13 @@ fn an_order_holds_what_is_reserved_here_and_has_taken_what_was_fulfilled_from_he
     .unwrap();
     let read = online_order(&order, &held, "sloc_1").unwrap();
     assert_eq!((read.name.as_str(), read.changed_at), ("#7", Timestamp(1_795_518_000_500_000)));
-    let lines: Vec<_> = read.lines.iter().map(|line| (line.id.as_str(), line.open, line.handed_over)).collect();
-    assert_eq!(lines, [("l1/i1", 2, 1), ("l2/i1", 4, 0), ("l2/i2", 0, 0)]);
+    assert_eq!(read.placed_at, Some(Timestamp(1_795_514_400_000_000)));
+    let lines: Vec<_> = read
+        .lines
+        .iter()
+        .map(|line| (line.id.as_str(), line.sku.as_ref().map(Sku::as_str), line.open, line.handed_over))
+        .collect();
+    assert_eq!(lines, [("l1/i1", Some("A"), 2, 1), ("l2/i1", None, 4, 0), ("l2/i2", None, 0, 0)]);
 }
 
 #[test]

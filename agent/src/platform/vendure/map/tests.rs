@@ -69,11 +69,7 @@ fn what_another_hand_wrote_is_left_alone() {
 fn a_corrected_number_is_what_everybody_meant() {
     for (before, meant, sold) in (0..12).flat_map(|b| (-4..5).flat_map(move |m| (0..4).map(move |s| (b, m, s)))) {
         // The fulfilment is saved before the shop reads for our write, after it, or is saved over by it.
-        let ways = [
-            (before - sold, before + meant),
-            (before, before + meant - sold),
-            (before, before + meant),
-        ];
+        let ways = [(before - sold, before + meant), (before, before + meant - sold), (before, before + meant)];
         for (found, after) in ways {
             let mut log = vec![entry("SALE", -sold)];
             let ours = before + meant - found;
