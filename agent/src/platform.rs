@@ -148,6 +148,8 @@ pub struct Ticket {
     pub sold_at: Option<Timestamp>,
     /// Whether it moves stock.
     pub status: TransactionStatus,
+    /// The online order that it rings up, as the POS wrote it.
+    pub online_order: Option<String>,
     /// Its lines.
     pub lines: Vec<LineItem>,
 }

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use sync_core::model::LaneName;
+use sync_core::values::ValueKind;
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -46,6 +47,32 @@ pub struct Parts {
     pub wall: WallClock,
     /// The store's id.
     pub store: String,
+    /// What it is to be told beside stock.
+    pub values: WantedValues,
+}
+
+/// Values that the configuration has lists of; a platform opens a lane of values only for these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WantedValues {
+    /// There is a list of prices.
+    pub prices: bool,
+    /// There is a list of units on order.
+    pub incoming: bool,
+    /// Articles may be sold below zero while some are on order.
+    pub backorder_while_incoming: bool,
+}
+
+impl WantedValues {
+    /// From the lists of the configuration.
+    #[must_use]
+    pub fn of(feeds: &[super::FeedConfig]) -> Self {
+        let any = |kind| feeds.iter().any(|feed| feed.kind == kind);
+        Self {
+            prices: any(ValueKind::Price),
+            incoming: any(ValueKind::Incoming),
+            backorder_while_incoming: feeds.iter().any(|feed| feed.backorder_while_incoming),
+        }
+    }
 }
 
 /// A table as written.

@@ -1,6 +1,8 @@
 //! `[[platform]]` of kind `medusa`.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,11 +13,13 @@ use super::faults::{ConfigFault, FaultCode};
 use super::file::MatchWord;
 use super::platforms::{PlainHttp, address, reference};
 use super::resolve::Resolver;
-use crate::platform::Platform;
+use crate::platform::{Platform, SETTLE_AFTER};
 use crate::platform::medusa::{Location, MatchBy, Medusa, MedusaSettings};
 use crate::secret::SecretRef;
 
 const KIND: &str = "medusa";
+/// What `settle` may be.
+pub(super) const SETTLE_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(10);
 
 /// A Medusa shop and the stock location whose stock this store is.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -47,6 +51,10 @@ pub(super) struct MedusaTable {
     /// Most writes at a time (1 to 16).
     #[schemars(extend("default" = 2, "minimum" = 1, "maximum" = 16))]
     in_flight: Option<i64>,
+    /// How long the server may still work on a request whose reply was lost (`1s` to `10m`): longer than its own time limits,
+    /// and those of a proxy before it.
+    #[schemars(extend("default" = "65s"))]
+    settle: Option<String>,
     /// Stock a variant at the location by itself, with 0, if it is not stocked there yet.
     #[schemars(extend("default" = false))]
     activate_missing: Option<bool>,
@@ -75,6 +83,7 @@ impl ConnectionTable for MedusaTable {
             .and_then(|text| reference(resolver, &key("key"), &text));
         let currency = self.currency.and_then(|text| currency(resolver, &key("currency"), &text));
         let in_flight: u32 = resolver.number(&key("in_flight"), self.in_flight, 1..=16, 2);
+        let settle = resolver.duration(&key("settle"), self.settle.as_deref(), SETTLE_RANGE, SETTLE_AFTER);
         let mut settings = MedusaSettings::new(url?.parse().ok()?, Location::parse(&location?), secret?);
         settings.match_by = match self.match_by {
             None | Some(MatchWord::Sku) => MatchBy::Sku,
@@ -83,6 +92,7 @@ impl ConnectionTable for MedusaTable {
         };
         settings.currency = currency.map(|currency| currency.to_ascii_lowercase());
         settings.in_flight_max = usize::try_from(in_flight).unwrap_or(1);
+        settings.settle_after = settle;
         settings.activate_missing = self.activate_missing.unwrap_or(false);
         Some(Arc::new(MedusaConfig { name: LaneName::new(name), settings }))
     }
@@ -113,6 +123,10 @@ impl Connection for MedusaConfig {
     }
 
     fn connect(&self, parts: &Parts) -> anyhow::Result<Arc<dyn Platform>> {
-        Ok(Arc::new(Medusa::new(self.settings.clone(), parts.http.clone(), Arc::clone(&parts.wall))))
+        let mut settings = self.settings.clone();
+        settings.prices = parts.values.prices;
+        settings.incoming = parts.values.incoming;
+        settings.backorder_while_incoming = parts.values.backorder_while_incoming;
+        Ok(Arc::new(Medusa::new(settings, parts.http.clone(), Arc::clone(&parts.wall))))
     }
 }

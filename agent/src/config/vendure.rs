@@ -9,10 +9,10 @@ use sync_core::model::LaneName;
 use super::connections::{Connection, ConnectionTable, Parts};
 use super::faults::{ConfigFault, FaultCode};
 use super::file::MatchWord;
-use super::medusa::currency;
+use super::medusa::{SETTLE_RANGE, currency};
 use super::platforms::{PlainHttp, address, reference};
 use super::resolve::Resolver;
-use crate::platform::Platform;
+use crate::platform::{Platform, SETTLE_AFTER};
 use crate::platform::vendure::{Location, MatchBy, Vendure, VendureSettings};
 use crate::secret::SecretRef;
 
@@ -54,6 +54,10 @@ pub(super) struct VendureTable {
     /// Most writes at a time (1 to 16).
     #[schemars(extend("default" = 2, "minimum" = 1, "maximum" = 16))]
     in_flight: Option<i64>,
+    /// How long the server may still work on a request whose reply was lost (`1s` to `10m`): longer than its own time limits,
+    /// and those of a proxy before it.
+    #[schemars(extend("default" = "65s"))]
+    settle: Option<String>,
     /// Stock a variant at the location by itself if it is not stocked there yet.
     #[schemars(extend("default" = false))]
     activate_missing: Option<bool>,
@@ -80,6 +84,7 @@ impl ConnectionTable for VendureTable {
         let match_by = match_by(resolver, &key("barcode_field"), self.match_by, self.barcode_field);
         let currency = self.currency.and_then(|text| currency(resolver, &key("currency"), &text));
         let in_flight: u32 = resolver.number(&key("in_flight"), self.in_flight, 1..=16, 2);
+        let settle = resolver.duration(&key("settle"), self.settle.as_deref(), SETTLE_RANGE, SETTLE_AFTER);
         let mut settings = VendureSettings::new(url?.parse().ok()?, secret?);
         settings.match_by = match_by?;
         settings.channel = self.channel;
@@ -87,6 +92,7 @@ impl ConnectionTable for VendureTable {
         settings.all_orders = self.all_orders.unwrap_or(false);
         settings.currency = currency.map(|currency| currency.to_ascii_uppercase());
         settings.in_flight_max = usize::try_from(in_flight).unwrap_or(1);
+        settings.settle_after = settle;
         settings.activate_missing = self.activate_missing.unwrap_or(false);
         Some(Arc::new(VendureConfig { name: LaneName::new(name), settings }))
     }
@@ -131,6 +137,9 @@ impl Connection for VendureConfig {
     }
 
     fn connect(&self, parts: &Parts) -> anyhow::Result<Arc<dyn Platform>> {
-        Ok(Arc::new(Vendure::new(self.settings.clone(), parts.http.clone(), Arc::clone(&parts.wall))))
+        let mut settings = self.settings.clone();
+        settings.prices = parts.values.prices;
+        settings.backorder_while_incoming = parts.values.backorder_while_incoming;
+        Ok(Arc::new(Vendure::new(settings, parts.http.clone(), Arc::clone(&parts.wall))))
     }
 }

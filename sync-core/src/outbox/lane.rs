@@ -303,6 +303,13 @@ pub enum Outcome {
         /// The platform's name for it.
         reference: Option<String>,
     },
+    /// Some rows of a repair were refused and nothing took effect: the others are to be frozen again, under another key.
+    Narrowed {
+        /// To be written still.
+        kept: Vec<BatchItem>,
+        /// Why the others are not.
+        reason: String,
+    },
     /// Outcome still open: same bytes, same key, later.
     Kept,
     /// Retrying can no longer tell: read back next.
