@@ -2,3 +2,4 @@
 
 mod lanes;
 mod platforms;
+mod real_shops;

@@ -216,6 +216,20 @@ fn where_only_numbers_are_taken_they_are_read_first_and_again_after_silence() {
 }
 
 #[test]
+fn a_number_that_others_changed_before_it_was_written_is_read_again() {
+    let limits = LaneLimits { writes: Writes::Absolute, key_window: Some(Duration::ZERO), ..limits() };
+    let mut lane = lane(limits);
+    lane.add(entry(1, 7, -1));
+    freeze(&mut lane, 1);
+    lane.poll(at(0), true);
+    lane.read_back(BatchId(1), ReadBackVerdict::WriteAbsolute);
+    assert_eq!(lane.poll(at(0), true), [Action::Send(BatchId(1))]);
+    assert_eq!(answer(&mut lane, BatchId(1), Answer::Stale, 1), Outcome::ToReadBack);
+    assert_eq!(lane.batches()[&BatchId(1)].stage, Stage::Base, "it is worked out anew, not judged");
+    assert_eq!(lane.poll(at(1), true), [Action::ReadBack(BatchId(1))]);
+}
+
+#[test]
 fn a_repair_fences_its_sku_and_is_dropped_when_it_was_overtaken() {
     let mut lane = lane(limits());
     assert!(lane.is_idle(SkuId(7)));
