@@ -29,6 +29,7 @@ mod reconcile;
 pub mod reference;
 mod resolve;
 pub mod sources;
+mod woocommerce;
 
 pub use resolve::default_state_folder;
 

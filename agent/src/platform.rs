@@ -18,6 +18,7 @@ use sync_core::outbox::verdict::{Answer, LaneRefusal};
 pub mod http;
 pub mod shopify;
 pub mod transport;
+pub mod woocommerce;
 
 /// A boxed future, so that the trait can be used behind a pointer.
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

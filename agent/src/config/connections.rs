@@ -13,6 +13,7 @@ use toml::de::DeTable;
 
 use super::read::Read;
 use super::resolve::Resolver;
+use super::woocommerce;
 use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
@@ -60,13 +61,13 @@ pub(super) fn table(
     path: &str,
     text: &str,
 ) -> Option<Box<dyn ConnectionTable>> {
-    // One line a kind: `"medusa" => boxed(read.deserialize::<medusa::MedusaTable>(table, path, text)),`
-    let _no_kind_yet = (read, kind, table, path, text);
-    None
+    match kind {
+        "woocommerce" => boxed(read.deserialize::<woocommerce::WooTable>(table, path, text)),
+        _ => None,
+    }
 }
 
 /// A table that could be read.
-#[expect(dead_code, reason = "each kind of platform uses it")]
 fn boxed<T: ConnectionTable + 'static>(table: Option<T>) -> Option<Box<dyn ConnectionTable>> {
     table.map(|table| -> Box<dyn ConnectionTable> { Box::new(table) })
 }

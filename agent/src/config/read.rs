@@ -34,9 +34,8 @@ pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "seri
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
-    &["shopify", "http"],
+    &["shopify", "woocommerce", "http"],
     &[
-        "woocommerce",
         "bigcommerce",
         "square",
         "medusa",
