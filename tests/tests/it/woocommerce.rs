@@ -236,3 +236,24 @@ async fn a_firewall_in_front_of_reads_only_delays() {
     bench.sell(|| true).await;
     bench.must_be_exact(agent, "firewall").await;
 }
+
+/// The plugin's own tests, over the MariaDB of `cargo xtask services`.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that was left out must say so")]
+fn the_plugin_keeps_its_contract_over_a_real_database() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/woocommerce/tests/run.php");
+    let Ok(place) = std::env::var("TILLSYNC_TEST_MARIADB") else {
+        eprintln!("left out: TILLSYNC_TEST_MARIADB is not set");
+        return;
+    };
+    let ran = match std::process::Command::new("php").arg(tests).env("TILLSYNC_TEST_MARIADB", place).output() {
+        Ok(ran) => ran,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("left out: there is no php");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && said.contains("ok   "), "{said}");
+}
