@@ -18,8 +18,8 @@ use crate::db::recovery::{self, Opened};
 use crate::disk::Disk;
 use crate::ingest::{SourceThread, Wake};
 use crate::platform::{Number, Platform};
-use crate::reconcile::{self, ReconcileLane, Reconciler};
 use crate::receive::Receiver as SalesReceiver;
+use crate::reconcile::{self, ReconcileLane, Reconciler};
 use crate::status::StatusSnapshot;
 use crate::status::server::StatusServer;
 use crate::wake::FileEvents;
@@ -86,7 +86,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         clock: Arc::clone(&clock),
         database: folder.database(),
         rules: config.reconcile.rules,
-        buffers: Arc::new(|_, _| 0),
+        buffers: buffers(config),
     };
     let parts = start(config, &folder, writer, (commands, writer_commands), &names, &clock, &disk, asks)?;
     runtime.spawn(reconciler.serve(asked, stop.clone()));
@@ -114,6 +114,12 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     parts.stop();
     drop(runtime);
     served
+}
+
+/// Whole units that a shop is never told: a started one counts.
+fn buffers(config: &Config) -> reconcile::BufferOf {
+    let buffers = config.buffers.clone();
+    Arc::new(move |lane, sku| buffers.of(lane, sku).negated().floor_units().saturating_neg())
 }
 
 fn stamp(clock: &Clock) -> String {

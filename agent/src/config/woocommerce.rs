@@ -58,9 +58,6 @@ pub(super) struct WooTable {
     /// Statuses of orders whose goods are off the number and still lie in the store.
     #[schemars(extend("default" = ["processing", "on-hold"]))]
     open_statuses: Option<Vec<String>>,
-    /// Send price changes too.
-    #[schemars(extend("default" = false))]
-    prices: Option<bool>,
 }
 
 /// Whether the companion plugin is used.
@@ -85,7 +82,6 @@ struct WooConfig {
     rows_max: usize,
     settle_after: Duration,
     open_statuses: Vec<String>,
-    prices: bool,
 }
 
 impl ConnectionTable for WooTable {
@@ -125,7 +121,6 @@ impl ConnectionTable for WooTable {
             rows_max: usize::try_from(rows).unwrap_or(1),
             settle_after,
             open_statuses,
-            prices: self.prices.unwrap_or(false),
         }))
     }
 }
@@ -167,7 +162,8 @@ impl Connection for WooConfig {
         settings.rows_max = self.rows_max;
         settings.settle_after = self.settle_after;
         settings.open_statuses.clone_from(&self.open_statuses);
-        settings.prices = self.prices;
+        settings.prices = parts.values.prices;
+        settings.backorder_while_incoming = parts.values.backorder_while_incoming;
         Ok(Arc::new(WooCommerce::new(settings, parts.http.clone(), parts.wall.clone())))
     }
 }

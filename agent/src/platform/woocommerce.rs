@@ -23,7 +23,7 @@ mod client;
 mod lookup;
 mod map;
 mod plugin;
-mod prices;
+mod values;
 mod wire;
 
 use std::time::Duration;
@@ -87,8 +87,10 @@ pub struct WooSettings {
     pub request_timeout: Duration,
     /// Statuses of orders whose goods still lie in the store.
     pub open_statuses: Vec<String>,
-    /// Prices are sent too.
+    /// There is a lane of prices.
     pub prices: bool,
+    /// Articles may be sold below zero while units are on order.
+    pub backorder_while_incoming: bool,
 }
 
 impl WooSettings {
@@ -112,6 +114,7 @@ impl WooSettings {
             request_timeout: Duration::from_secs(60),
             open_statuses: OPEN_STATUSES.map(str::to_owned).to_vec(),
             prices: false,
+            backorder_while_incoming: false,
         }
     }
 }

@@ -122,10 +122,20 @@ fn judge(item: Item, row: &FrozenRow, answer: &RowReply, marker: &str, key: &str
                 )
             }
         }
-        Write::Delta { .. } | Write::Set { .. } if product.manage_stock != ManageStock::Own => refused(
-            "not_managed",
-            "the shop dropped the number: the product keeps none any more".to_owned(),
-            RowRemedy::LookUpAgain,
+        Write::Backorders { backorders } if product.backorders.as_deref() == Some(backorders) => Row::InEffect,
+        Write::Backorders { .. } | Write::Delta { .. } | Write::Set { .. }
+            if product.manage_stock != ManageStock::Own =>
+        {
+            refused(
+                "not_managed",
+                "the shop dropped the number: the product keeps none any more".to_owned(),
+                RowRemedy::LookUpAgain,
+            )
+        }
+        Write::Backorders { backorders } => refused(
+            "backorders_not_taken",
+            format!("the shop shows {:?} after {backorders} was written", product.backorders),
+            RowRemedy::DeadLetter,
         ),
         Write::Delta { .. } | Write::Set { .. } if product.meta(marker) != Some(key) => {
             Row::Open(format!("product {} does not show our marker", item.text()))

@@ -14,7 +14,7 @@ use super::classify::{self, Asked, Part};
 use super::lookup::Wanted;
 use super::map::{Frozen, FrozenRow, Item, Write, delta_body, marker, number, set_body};
 use super::plugin::Looked;
-use super::prices::Prices;
+use super::values::{Kind, Values};
 use super::wire::{
     Batch, Index, ManageStock, MetaOut, PRODUCT_FIELDS, PluginInfo, PluginRequest, PluginRow, Product, Setting,
     SystemStatus, Update, json, read,
@@ -70,6 +70,10 @@ impl WooCommerce {
             http,
             clock,
         }))
+    }
+
+    fn values(&self, kind: Kind) -> Arc<dyn Platform> {
+        Arc::new(Values { client: Arc::clone(&self.0), kind })
     }
 }
 
@@ -215,7 +219,7 @@ impl Client {
             let (delta, set, expect) = match &row.write {
                 Write::Delta { delta } => (Some(*delta), None, None),
                 Write::Set { set, expect } => (None, Some(*set), Some(*expect)),
-                Write::Price { .. } => (None, None, None),
+                Write::Price { .. } | Write::Backorders { .. } => (None, None, None),
             };
             PluginRow { id: &row.item, product: item.id, delta, set, expect }
         });
@@ -238,7 +242,7 @@ impl Client {
             .iter()
             .filter_map(|row| match row.write {
                 Write::Set { expect, .. } => Some((Item::parse(&row.item)?, expect)),
-                Write::Delta { .. } | Write::Price { .. } => None,
+                Write::Delta { .. } | Write::Price { .. } | Write::Backorders { .. } => None,
             })
             .collect();
         if expected.is_empty() {
@@ -285,12 +289,14 @@ impl Client {
                 inventory_delta: None,
                 stock_quantity: None,
                 regular_price: None,
+                backorders: None,
                 meta_data: None,
             };
             match &row.write {
                 Write::Delta { delta } => (out.inventory_delta, out.meta_data) = (Some(*delta), meta_data()),
                 Write::Set { set, .. } => (out.stock_quantity, out.meta_data) = (Some(*set), meta_data()),
                 Write::Price { price } => out.regular_price = Some(price),
+                Write::Backorders { backorders } => out.backorders = Some(backorders),
             }
             out
         });
@@ -469,7 +475,12 @@ impl Platform for WooCommerce {
 
     fn prices(&self) -> Option<Arc<dyn Platform>> {
         let wanted = self.0.settings.prices;
-        wanted.then(|| -> Arc<dyn Platform> { Arc::new(Prices(Arc::clone(&self.0))) })
+        wanted.then(|| self.values(Kind::Price))
+    }
+
+    fn incoming(&self) -> Option<Arc<dyn Platform>> {
+        let wanted = self.0.settings.backorder_while_incoming;
+        wanted.then(|| self.values(Kind::Backorders))
     }
 
     fn probe(&self) -> Call<'_, Result<ProbeReport, CallFailure>> {

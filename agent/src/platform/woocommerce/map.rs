@@ -10,6 +10,7 @@ use serde_json::Value;
 use sync_core::model::{Quantity, Sku, Timestamp};
 
 use super::MatchBy;
+use super::values::Kind;
 use super::wire::{ManageStock, Order, Product, json};
 use crate::platform::{Absolute, Change, OnlineOrder, OrderLine};
 
@@ -73,6 +74,7 @@ pub(super) enum Write {
     Delta { delta: i64 },
     Set { set: i64, expect: i64 },
     Price { price: String },
+    Backorders { backorders: String },
 }
 
 /// The changes of a batch: each item once, in the order of their ids, without those that add up to nothing.
@@ -104,18 +106,20 @@ pub(super) fn set_body(rows: &[Absolute]) -> Vec<u8> {
     json(&Frozen { rows })
 }
 
-/// Prices to be written; of two for one item the later counts.
-pub(super) fn price_body(changes: &[Change]) -> Vec<u8> {
-    let mut prices: BTreeMap<&str, String> = BTreeMap::new();
+/// Values to be written; of two for one item the later counts.
+pub(super) fn value_body(kind: Kind, changes: &[Change]) -> Vec<u8> {
+    let mut values: BTreeMap<&str, Write> = BTreeMap::new();
     for change in changes {
+        let write = match kind {
+            Kind::Price => Write::Price { price: price_text(change.delta) },
+            Kind::Backorders if change.delta > Quantity::ZERO => Write::Backorders { backorders: "notify".to_owned() },
+            Kind::Backorders => Write::Backorders { backorders: "no".to_owned() },
+        };
         for part in change.target.iter().flat_map(|target| &target.parts) {
-            prices.insert(&part.item, price_text(change.delta));
+            values.insert(&part.item, write.clone());
         }
     }
-    let rows = prices
-        .into_iter()
-        .map(|(item, price)| FrozenRow { item: item.to_owned(), write: Write::Price { price } })
-        .collect();
+    let rows = values.into_iter().map(|(item, write)| FrozenRow { item: item.to_owned(), write }).collect();
     json(&Frozen { rows })
 }
 
@@ -238,6 +242,7 @@ pub(super) fn order(
             Some(OrderLine {
                 id: line.id.to_string(),
                 item: item.text(),
+                sku: line.sku.as_deref().filter(|sku| !sku.is_empty()).map(Sku::from),
                 open: if is_open { taken } else { 0 },
                 handed_over: if is_done { taken } else { 0 },
             })
@@ -246,6 +251,7 @@ pub(super) fn order(
     Some(OnlineOrder {
         id: order.id.to_string(),
         name: order.number.clone(),
+        placed_at: order.date_created_gmt.as_deref().and_then(time),
         changed_at: time(order.date_modified_gmt.as_deref()?)?,
         lines,
     })
@@ -317,6 +323,13 @@ mod tests {
     }
 
     #[test]
+    fn articles_on_order_may_be_sold_below_zero() {
+        let body = |units| String::from_utf8(value_body(Kind::Backorders, &[change(&[("7", 1)], units)])).unwrap();
+        assert_eq!(body(3), r#"{"rows":[{"item":"7","backorders":"notify"}]}"#);
+        assert_eq!(body(0), r#"{"rows":[{"item":"7","backorders":"no"}]}"#);
+    }
+
+    #[test]
     fn numbers_are_rounded_down_and_kept_by_somebody() {
         let stock = |quantity: Value| number(&product(value!({"manage_stock": true, "stock_quantity": quantity})));
         assert_eq!(
@@ -343,7 +356,7 @@ mod tests {
     fn an_order_is_open_until_it_is_completed() {
         let shown = |status: &str| {
             let text = value!({
-                "id": 5, "number": "1005", "status": status, "date_modified_gmt": "2026-11-25T01:16:27",
+                "id": 5, "number": "1005", "status": status, "date_modified_gmt": "2026-11-25T01:16:27", "date_created_gmt": "2026-11-24T01:16:27",
                 "date_completed_gmt": if status == "refunded" { value!("2026-11-24T01:00:00") } else { Value::Null },
                 "line_items": [
                     {"id": 1, "product_id": 7, "variation_id": 0, "meta_data": [{"key": "_reduced_stock", "value": "3"}]},

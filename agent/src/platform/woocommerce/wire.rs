@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Fields of a product that we read. Nothing else of it is sent to us.
 pub(super) const PRODUCT_FIELDS: &str =
-    "id,parent_id,type,name,sku,global_unique_id,manage_stock,stock_quantity,regular_price,meta_data";
+    "id,parent_id,type,name,sku,global_unique_id,manage_stock,stock_quantity,regular_price,backorders,meta_data";
 /// Fields of an order: no name, address or mail of anybody.
 pub(super) const ORDER_FIELDS: &str =
     "id,number,status,date_created_gmt,date_modified_gmt,date_completed_gmt,line_items";
@@ -26,6 +26,7 @@ pub(super) struct Product {
     /// A whole number, unless a plugin allows fractions. `null` without stock management.
     pub(super) stock_quantity: Value,
     pub(super) regular_price: Option<String>,
+    pub(super) backorders: Option<String>,
     pub(super) meta_data: Vec<Meta>,
 }
 
@@ -80,6 +81,8 @@ pub(super) struct Update<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) regular_price: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backorders: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) meta_data: Option<[MetaOut<'a>; 1]>,
 }
 
@@ -126,6 +129,7 @@ pub(super) struct Order {
     pub(super) id: u64,
     pub(super) number: String,
     pub(super) status: String,
+    pub(super) date_created_gmt: Option<String>,
     pub(super) date_modified_gmt: Option<String>,
     pub(super) date_completed_gmt: Option<String>,
     pub(super) line_items: Vec<Line>,
@@ -138,6 +142,7 @@ pub(super) struct Line {
     pub(super) id: u64,
     pub(super) product_id: u64,
     pub(super) variation_id: u64,
+    pub(super) sku: Option<String>,
     pub(super) meta_data: Vec<Meta>,
 }
 
