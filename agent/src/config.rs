@@ -33,6 +33,7 @@ pub mod reference;
 mod resolve;
 pub mod sources;
 mod vendure;
+mod woocommerce;
 
 pub use feeds::{FeedConfig, FeedInput};
 pub use online::{Buffers, OnlineOrders};

@@ -16,6 +16,7 @@ use super::medusa::MedusaTable;
 use super::read::Read;
 use super::resolve::Resolver;
 use super::vendure::VendureTable;
+use super::woocommerce;
 use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
@@ -92,6 +93,7 @@ pub(super) fn table(
     match kind {
         "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
         "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
+        "woocommerce" => boxed(read.deserialize::<woocommerce::WooTable>(table, path, text)),
         _ => None,
     }
 }

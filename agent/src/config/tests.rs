@@ -71,6 +71,7 @@ fn the_example_names_every_key() {
         "DatabaseQueries",
         "DatabaseRules",
         "ShopifyTable",
+        "WooTable",
         "HttpTable",
         "PushedSettings",
         "PushedKey",

@@ -14,3 +14,4 @@ mod restored;
 mod state;
 mod support;
 mod tickets;
+mod woocommerce;
