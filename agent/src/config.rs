@@ -15,20 +15,27 @@ use pos_adapters::SourceSettings;
 use pos_adapters::articles::ArticleSettings;
 use sync_core::model::{LaneName, StoreId};
 
-pub use self::connections::{Connection, Parts};
+pub use self::connections::{Connection, Parts, WantedValues};
 pub use crate::platform::http::Contents;
 use crate::secret::SecretRef;
 
 pub mod connections;
 pub mod faults;
+pub mod feeds;
 pub mod file;
 pub mod mask;
+mod medusa;
+pub mod online;
 mod platforms;
 pub mod read;
+mod reconcile;
 pub mod reference;
 mod resolve;
 pub mod sources;
+mod vendure;
 
+pub use feeds::{FeedConfig, FeedInput};
+pub use online::{Buffers, OnlineOrders};
 pub use resolve::default_state_folder;
 
 pub use faults::{ConfigFault, ConfigFaults, FaultCode, Severity};
@@ -58,10 +65,18 @@ pub struct Config {
     pub status: Option<StatusConfig>,
     /// Logs.
     pub log: LogConfig,
+    /// Comparing the platforms' numbers with the ledger.
+    pub reconcile: ReconcileConfig,
     /// How often an unknown SKU is looked up again.
     pub look_up: LookUpConfig,
     /// Copies of the database.
     pub backup: BackupConfig,
+    /// How the platforms' orders meet the shelf.
+    pub online_orders: OnlineOrders,
+    /// Units that the platforms are never told.
+    pub buffers: Buffers,
+    /// Lists of prices and of units on order.
+    pub feeds: Vec<FeedConfig>,
     /// Things that work but deserve a look; shown by `check`.
     pub warnings: Vec<ConfigFault>,
 }
@@ -285,6 +300,17 @@ pub enum LogFormat {
     Json,
     /// Priority prefix and no time: the journal has its own.
     Journald,
+}
+
+/// `[reconcile]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReconcileConfig {
+    /// When, in store-local time: six fields, seconds first; `None` only when asked.
+    pub schedule: Option<String>,
+    /// Also after a count was taken in.
+    pub after_count: bool,
+    /// Limits and guard rails.
+    pub rules: sync_core::reconcile::Rules,
 }
 
 /// `[look_up]`

@@ -10,7 +10,7 @@ use sync_core::retry::RetryLimits;
 
 use crate::clock::Clock;
 use crate::config::{
-    Config, HttpConfig, MatchBy, Parts, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig, Trust,
+    Config, WantedValues, HttpConfig, MatchBy, Parts, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig, Trust,
 };
 use crate::platform::Platform;
 use crate::platform::http::{HeaderText, Http, HttpSettings};
@@ -66,7 +66,7 @@ fn connect(
     Ok(match platform {
         PlatformConfig::Shopify(shopify) => Arc::new(Shopify::new(shopify_settings(shopify)?, http.clone(), wall)),
         PlatformConfig::Other(other) => {
-            other.connect(&Parts { http: http.clone(), wall, store: config.store.id.to_string() })?
+            other.connect(&Parts { http: http.clone(), wall, store: config.store.id.to_string(), values: WantedValues::of(&config.feeds) })?
         }
         PlatformConfig::Http(door) => {
             let http = trusting(&door.trust)?.unwrap_or_else(|| http.clone());

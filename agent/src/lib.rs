@@ -22,6 +22,7 @@ pub mod ingest;
 pub mod platform;
 pub mod push;
 pub mod receive;
+pub mod reconcile;
 pub mod replay;
 pub mod requests;
 pub mod run;

@@ -17,8 +17,9 @@ use crate::db::StateFolder;
 use crate::db::recovery::{self, Opened};
 use crate::disk::Disk;
 use crate::ingest::{SourceThread, Wake};
-use crate::platform::Platform;
+use crate::platform::{Number, Platform};
 use crate::receive::Receiver as SalesReceiver;
+use crate::reconcile::{self, ReconcileLane, Reconciler};
 use crate::status::StatusSnapshot;
 use crate::status::server::StatusServer;
 use crate::wake::FileEvents;
@@ -55,12 +56,17 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let clock = Arc::new(Clock::default());
     let started_at = clock.now();
     let names: Vec<String> = config.sources.iter().map(|source| source.name().to_string()).collect();
-    let board = Arc::new(Board::new(&names, config.platforms.len()));
-
     let disk = Arc::new(Disk::new(folder.path(), config.state.disk_reserve_bytes));
     let (work, works) = tokio::sync::mpsc::unbounded_channel::<Work>();
     let (commands, writer_commands) = channel::<Command>();
     let lanes = connect::lanes(config, &clock)?;
+    let board = Arc::new(Board::new(&names, lanes.len()));
+    let reconcile_lanes = lanes
+        .iter()
+        .enumerate()
+        .filter(|(_, lane)| lane.platform.traits().number != Number::None)
+        .map(|(index, lane)| ReconcileLane { index, name: lane.name.clone(), platform: Arc::clone(&lane.platform) })
+        .collect();
     let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
     let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
     note_recovery(&opened);
@@ -73,7 +79,17 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         work,
         Arc::clone(&board),
     )?;
-    let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock, &disk)?;
+    let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
+    let reconciler = Reconciler {
+        lanes: reconcile_lanes,
+        commands: commands.clone(),
+        clock: Arc::clone(&clock),
+        database: folder.database(),
+        rules: config.reconcile.rules,
+        buffers: buffers(config),
+    };
+    let parts = start(config, &folder, writer, (commands, writer_commands), &names, &clock, &disk, asks)?;
+    runtime.spawn(reconciler.serve(asked, stop.clone()));
 
     let snapshot: Arc<dyn Fn() -> StatusSnapshot + Send + Sync> = {
         let (board, config, path, clock, disk) =
@@ -100,6 +116,12 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     served
 }
 
+/// Whole units that a shop is never told: a started one counts.
+fn buffers(config: &Config) -> reconcile::BufferOf {
+    let buffers = config.buffers.clone();
+    Arc::new(move |lane, sku| buffers.of(lane, sku).negated().floor_units().saturating_neg())
+}
+
 fn stamp(clock: &Clock) -> String {
     crate::clock::rfc3339(clock.now()).chars().filter(char::is_ascii_alphanumeric).take(15).collect()
 }
@@ -120,11 +142,11 @@ fn start(
     config: &Config,
     folder: &StateFolder,
     writer: Writer,
-    commands: Commands,
-    writer_commands: Receiver<Command>,
+    (commands, writer_commands): (Commands, Receiver<Command>),
     names: &[String],
     clock: &Arc<Clock>,
     disk: &Arc<Disk>,
+    asks: reconcile::Asks,
 ) -> anyhow::Result<Parts> {
     let mut readers: Vec<Box<dyn PosSource>> = Vec::new();
     for source in &config.sources {
@@ -169,8 +191,8 @@ fn start(
         let (config, clock, commands) = (config.clone(), Arc::clone(clock), commands.clone());
         Box::new(move |source, path| replay::replay(&config, &clock, &commands, source, path))
     };
-    helpers
-        .push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes, again.as_ref()))?));
+    let passed_on = requests::Helpers { replay: again, reconcile: asks };
+    helpers.push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes, &passed_on))?));
     let (wake, wakes) = channel();
     let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
     helpers.push((wake, spawn("upkeep", move || upkeep.run(&wakes))?));

@@ -12,6 +12,12 @@ use pos_adapters::receipts::ReceiptSettings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::feeds::FeedTable;
+use super::medusa::MedusaTable;
+use super::online::{BuffersTable, OnlineOrdersTable};
+use super::reconcile::ReconcileTable;
+use super::vendure::VendureTable;
+
 /// Configuration of the Tillsync agent.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, title = "Tillsync agent")]
@@ -28,6 +34,8 @@ pub(super) struct ConfigFile {
     pub(super) articles: Option<ArticleSettings>,
     /// Where stock changes go. One table for each platform; each is a lane of its own.
     pub(super) platform: Option<Vec<PlatformTable>>,
+    /// Comparing the platforms' numbers with the store's.
+    pub(super) reconcile: Option<ReconcileTable>,
     /// The local status server.
     pub(super) status: Option<StatusTable>,
     /// Logs.
@@ -36,6 +44,14 @@ pub(super) struct ConfigFile {
     pub(super) look_up: Option<LookUpTable>,
     /// Copies of the agent's database.
     pub(super) backup: Option<BackupTable>,
+    /// Orders of the platforms that this store hands out.
+    pub(super) online_orders: Option<OnlineOrdersTable>,
+    /// Units that the platforms are never told.
+    pub(super) buffers: Option<BuffersTable>,
+    /// Prices that the POS decides and the platforms are told. One table for each list.
+    pub(super) prices: Option<Vec<FeedTable>>,
+    /// Units on order from suppliers that the platforms are told. One table for each list.
+    pub(super) incoming: Option<Vec<FeedTable>>,
 }
 
 /// The tables that stand once. `source` and `platform` are read by their `kind`.
@@ -44,11 +60,16 @@ pub(super) struct ConfigFile {
 pub(super) struct SingleTables {
     pub(super) store: Option<StoreTable>,
     pub(super) state: StateTable,
+    pub(super) reconcile: ReconcileTable,
     pub(super) status: StatusTable,
     pub(super) log: LogTable,
     pub(super) look_up: LookUpTable,
     pub(super) backup: BackupTable,
     pub(super) articles: Option<ArticleSettings>,
+    pub(super) online_orders: OnlineOrdersTable,
+    pub(super) buffers: BuffersTable,
+    pub(super) prices: Vec<FeedTable>,
+    pub(super) incoming: Vec<FeedTable>,
 }
 
 /// The store.
@@ -179,6 +200,10 @@ pub(super) enum PlatformTable {
     Shopify(ShopifyTable),
     /// The open door for any middleware.
     Http(HttpTable),
+    /// A Medusa shop.
+    Medusa(MedusaTable),
+    /// A Vendure shop.
+    Vendure(VendureTable),
 }
 
 /// A Shopify shop and the location whose stock this store is.

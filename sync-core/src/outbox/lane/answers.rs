@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     Answer, BatchId, BatchItem, Condition, Entry, Jitter, Lane, LaneRefusal, LiveBatch, MovementKind, Outcome,
-    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, retry,
+    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, Writes, retry,
 };
 
 /// Longest wait before the same key is asked about again while the platform still works on it.
@@ -72,6 +72,13 @@ impl Lane {
                 self.recovered();
                 self.halve(id, "too_large", "the platform says that even this single change is too large")
             }
+            // An earlier attempt at a settling number was overtaken and its answer lost: its change is not to be sent again.
+            Answer::KeySpent { .. } if batch.stage == Stage::Absolute && !batch.is_repair() => {
+                batch.stage = Stage::ReadBack;
+                batch.not_before = now.plus(retry::delay(batch.attempts, None, self.limits.retry, jitter));
+                self.recovered();
+                Outcome::ReadAgain
+            }
             Answer::KeySpent { message } => {
                 self.recovered();
                 self.renew(id, message)
@@ -80,6 +87,10 @@ impl Lane {
             Answer::Stale if batch.is_repair() => {
                 self.recovered();
                 self.drop_repair(id, "the number was changed by others before it was repaired".to_owned())
+            }
+            // It never took effect, so nothing is to be judged: the numbers are read again and the change added to them.
+            Answer::Stale if self.limits.writes == Writes::Absolute && !batch.maybe_applied => {
+                self.to_absolute(id, "the number was changed by others before it was written".to_owned())
             }
             Answer::Stale => self.read_again(id, now, jitter),
             Answer::InProgress => {
@@ -378,7 +389,10 @@ impl Lane {
     /// The number read was overtaken.
     fn read_again(&mut self, id: BatchId, now: Timestamp, jitter: Jitter) -> Outcome {
         if let Some(batch) = self.batches.get_mut(&id) {
-            batch.stage = Stage::ReadBack;
+            // Where nothing was sent but this, nothing took effect: the number is read anew, not judged. It could be what we
+            // meant to write by chance.
+            let anew = self.limits.writes == Writes::Absolute && !batch.maybe_applied;
+            batch.stage = if anew { Stage::Base } else { Stage::ReadBack };
             batch.not_before = now.plus(retry::delay(batch.attempts, None, self.limits.retry, jitter));
         }
         Outcome::ReadAgain
