@@ -23,6 +23,8 @@ use crate::status::StatusSnapshot;
 use crate::status::server::StatusServer;
 use crate::wake::FileEvents;
 use crate::writer::{Board, Command, Commands, Work, Writer};
+use crate::feeds::FeedThread;
+use crate::orders::OrderPoller;
 use crate::{connect, push, replay, requests, status, upkeep};
 
 /// SQLite's page cache of the writer. Larger transactions spill into the write-ahead log.
@@ -55,13 +57,14 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let clock = Arc::new(Clock::default());
     let started_at = clock.now();
     let names: Vec<String> = config.sources.iter().map(|source| source.name().to_string()).collect();
-    let board = Arc::new(Board::new(&names, config.platforms.len()));
 
     let disk = Arc::new(Disk::new(folder.path(), config.state.disk_reserve_bytes));
     let (work, works) = tokio::sync::mpsc::unbounded_channel::<Work>();
     let (commands, writer_commands) = channel::<Command>();
     let lanes = connect::lanes(config, &clock)?;
     let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
+    let (online, pollers) = connect::online(config, &lanes);
+    let board = Arc::new(Board::new(&names, lanes.len()));
     let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
     note_recovery(&opened);
     let writer = Writer::new(
@@ -72,7 +75,8 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         lanes,
         work,
         Arc::clone(&board),
-    )?;
+    )?
+    .with_online(online);
     let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock, &disk)?;
 
     let snapshot: Arc<dyn Fn() -> StatusSnapshot + Send + Sync> = {
@@ -89,6 +93,18 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     };
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
         runtime.spawn(show_import(Arc::clone(&board), stop.clone()));
+    }
+    for (lane, name, platform) in pollers {
+        let poller = OrderPoller {
+            lane,
+            name,
+            platform,
+            commands: parts.commands.clone(),
+            clock: Arc::clone(&clock),
+            database: folder.database(),
+            poll: config.online_orders.poll,
+        };
+        runtime.spawn(poller.run(stop.clone()));
     }
     for door in &parts.doors {
         runtime.spawn(Arc::clone(door).serve(stop.clone()));
@@ -171,6 +187,20 @@ fn start(
     };
     helpers
         .push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes, again.as_ref()))?));
+    for feed in &config.feeds {
+        let (wake, wakes) = channel();
+        watched.extend(FeedThread::watched(feed).map(|folder| (folder, wake.clone())));
+        let thread = FeedThread {
+            feed: feed.clone(),
+            zone: config.store.timezone.clone(),
+            secrets: connect::secrets(),
+            own_files: config.state.path.join("lists").join(&feed.name),
+            database: folder.database(),
+            commands: commands.clone(),
+            wakes,
+        };
+        helpers.push((wake, spawn("list", move || thread.run())?));
+    }
     let (wake, wakes) = channel();
     let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
     helpers.push((wake, spawn("upkeep", move || upkeep.run(&wakes))?));
