@@ -154,12 +154,11 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<PricesAction>,
     },
-    /// Compare counts with the platforms and correct them (not in this build).
-    Reconcile {
-        /// Only show what would be done.
-        #[arg(long)]
-        dry_run: bool,
-    },
+    /// Compare the platforms' numbers with the store's, and repair them.
+    #[command(
+        after_help = "Examples:\n  tillsync reconcile --dry-run     what differs, nothing is written\n  tillsync reconcile               compare, look twice, repair\n  tillsync reconcile held          runs that wait for a decision\n  tillsync reconcile approve 12    carry a held run out\n  tillsync reconcile log           every number that was overwritten, and why"
+    )]
+    Reconcile(ReconcileArgs),
     /// List serial ports, and say what is heard on them. Sends nothing.
     #[command(
         after_help = "Examples:\n  tillsync ports                                  which ports there are\n  tillsync ports --listen                         what is heard on each of them within 30 seconds\n  tillsync ports --listen 60 /dev/ttyUSB0         what is heard on one of them within a minute"
@@ -448,6 +447,45 @@ pub enum MappingAction {
     },
 }
 
+/// What `reconcile` takes.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ReconcileArgs {
+    /// Only show what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only this platform.
+    #[arg(long, value_name = "NAME")]
+    pub platform: Option<String>,
+    /// What else to do.
+    #[command(subcommand)]
+    pub action: Option<ReconcileAction>,
+}
+
+/// What can be done about reconciliations.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ReconcileAction {
+    /// Runs that wait for a person's decision.
+    Held(ListArgs),
+    /// All runs.
+    Runs(ListArgs),
+    /// Every number of a shop that was overwritten: before, after, why, who.
+    Log(ListArgs),
+    /// Carry a held run out: only what it showed, and only where nothing has moved since.
+    Approve {
+        /// Its number.
+        run: i64,
+    },
+    /// Give a held run up.
+    Refuse {
+        /// Its number.
+        run: i64,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
 /// What every list takes.
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
@@ -493,18 +531,9 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
             out.bytes(&completions(*shell))?;
             Ok(Some(exit::OK))
         }
-        Command::Reconcile { .. } => {
-            let answer = serde_json::json!({
-                "error": { "code": "reconcile_not_in_this_build", "message": "reconciliation is not in this build",
-                           "hint": "changes are sent as they happen; use a release that has it to compare full counts" }
-            });
-            out.answer(&answer, |out| {
-                out.line("Reconciliation is not in this build. Changes are sent as they happen; use a release that has it\nto compare full counts.")
-            })?;
-            Ok(Some(exit::FAULTS))
-        }
         Command::Check(CheckArgs { online: true })
         | Command::Run
+        | Command::Reconcile(_)
         | Command::Preview(_)
         | Command::Discover(_)
         | Command::Replay(_)

@@ -18,6 +18,7 @@ mod online;
 mod ports;
 mod preview;
 mod receipts;
+mod reconcile;
 mod support;
 
 /// Carries a command out and answers the exit code.
@@ -59,13 +60,13 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Mapping { action } => lists::mapping(&config, action.as_ref(), out),
         Command::Orders(args) => lists::orders(&config, args, out),
         Command::Prices { action } => lists::prices(&config, action.as_ref(), out),
+        Command::Reconcile(args) => reconcile::reconcile(&config, args, out),
         Command::Backup { output } => copy(&config, output.as_deref(), out),
         Command::Restore { from } => restore(&config, from, out),
         Command::Diag { .. }
         | Command::Discover(_)
         | Command::Ports(_)
         | Command::Receipts { .. }
-        | Command::Reconcile { .. }
         | Command::Grants(_)
         | Command::MaskConfig
         | Command::ConfigSchema

@@ -27,6 +27,7 @@ pub mod mask;
 pub mod online;
 mod platforms;
 pub mod read;
+mod reconcile;
 pub mod reference;
 mod resolve;
 pub mod sources;
@@ -62,6 +63,8 @@ pub struct Config {
     pub status: Option<StatusConfig>,
     /// Logs.
     pub log: LogConfig,
+    /// Comparing the platforms' numbers with the ledger.
+    pub reconcile: ReconcileConfig,
     /// How often an unknown SKU is looked up again.
     pub look_up: LookUpConfig,
     /// Copies of the database.
@@ -295,6 +298,17 @@ pub enum LogFormat {
     Json,
     /// Priority prefix and no time: the journal has its own.
     Journald,
+}
+
+/// `[reconcile]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReconcileConfig {
+    /// When, in store-local time: six fields, seconds first; `None` only when asked.
+    pub schedule: Option<String>,
+    /// Also after a count was taken in.
+    pub after_count: bool,
+    /// Limits and guard rails.
+    pub rules: sync_core::reconcile::Rules,
 }
 
 /// `[look_up]`

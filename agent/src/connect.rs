@@ -10,12 +10,13 @@ use sync_core::retry::RetryLimits;
 
 use crate::clock::Clock;
 use crate::config::{
-    Config, WantedValues, HttpConfig, MatchBy, Parts, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig, Trust,
+    Config, HttpConfig, MatchBy, Parts, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig, Trust,
+    WantedValues,
 };
-use crate::platform::{OrdersSince, Platform};
 use crate::platform::http::{HeaderText, Http, HttpSettings};
 use crate::platform::shopify::{self, Shopify, ShopifySettings};
 use crate::platform::transport::{self, HttpClient, TransportSettings, WallClock};
+use crate::platform::{OrdersSince, Platform};
 use crate::secret::SecretRef;
 use crate::writer::orders::OnlineSettings;
 use crate::writer::{LaneSpec, SourceSpec};
@@ -66,9 +67,12 @@ fn connect(
     let wall: WallClock = Arc::new(move || clock.now());
     Ok(match platform {
         PlatformConfig::Shopify(shopify) => Arc::new(Shopify::new(shopify_settings(shopify)?, http.clone(), wall)),
-        PlatformConfig::Other(other) => {
-            other.connect(&Parts { http: http.clone(), wall, store: config.store.id.to_string(), values: WantedValues::of(&config.feeds) })?
-        }
+        PlatformConfig::Other(other) => other.connect(&Parts {
+            http: http.clone(),
+            wall,
+            store: config.store.id.to_string(),
+            values: WantedValues::of(&config.feeds),
+        })?,
         PlatformConfig::Http(door) => {
             let http = trusting(&door.trust)?.unwrap_or_else(|| http.clone());
             Arc::new(Http::new(http_settings(door, config)?, http, wall))

@@ -16,8 +16,9 @@ use pos_adapters::values::{self, ValueList};
 use sync_core::model::{Quantity, Sku};
 use sync_core::values::{ValueKind, judge};
 
-use crate::config::{FeedConfig, FeedInput};
-use crate::db::{self, DbError};
+use crate::config::{Config, FeedConfig, FeedInput};
+use crate::connect;
+use crate::db::{self, DbError, StateFolder};
 use crate::ingest::{Wake, chain};
 use crate::writer::values::{ROWS_MAX, ValuesRequest};
 use crate::writer::{Command, Commands};
@@ -62,6 +63,26 @@ enum Done {
 }
 
 impl FeedThread {
+    /// For one list of the configuration.
+    #[must_use]
+    pub fn new(
+        feed: &FeedConfig,
+        config: &Config,
+        folder: &StateFolder,
+        commands: Commands,
+        wakes: Receiver<Wake>,
+    ) -> Self {
+        Self {
+            feed: feed.clone(),
+            zone: config.store.timezone.clone(),
+            secrets: connect::secrets(),
+            own_files: folder.path().join("lists").join(&feed.name),
+            database: folder.database(),
+            commands,
+            wakes,
+        }
+    }
+
     /// The folder whose changes should wake it.
     #[must_use]
     pub fn watched(feed: &FeedConfig) -> Option<PathBuf> {
@@ -98,7 +119,11 @@ impl FeedThread {
                     Ok(Done::Ended) => return,
                     Err(reason) => {
                         if told.as_ref() != Some(&reason) {
-                            tracing::warn!(list = self.feed.name, reason, "Cannot use a list of values; the shop keeps what it has");
+                            tracing::warn!(
+                                list = self.feed.name,
+                                reason,
+                                "Cannot use a list of values; the shop keeps what it has"
+                            );
                             told = Some(reason.clone());
                         }
                         taken = seen;
@@ -206,7 +231,8 @@ impl FeedThread {
         let mut end = self.request();
         end.complete = Some(list.values.len());
         let is_price = self.feed.kind == ValueKind::Price;
-        let usable = list.values.into_iter().filter(|(_, value)| !is_price || (!value.is_zero() && !value.is_negative()));
+        let usable =
+            list.values.into_iter().filter(|(_, value)| !is_price || (!value.is_zero() && !value.is_negative()));
         self.tell_rows(usable.collect(), self.feed.send_first, end)
     }
 

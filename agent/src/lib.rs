@@ -24,6 +24,7 @@ pub mod orders;
 pub mod platform;
 pub mod push;
 pub mod receive;
+pub mod reconcile;
 pub mod replay;
 pub mod requests;
 pub mod run;

@@ -18,6 +18,8 @@ const FOLDER: &str = "requests";
 const ANSWER_WAIT: Duration = Duration::from_secs(15);
 /// A captured file may be large.
 const REPLAY_WAIT: Duration = Duration::from_secs(15 * 60);
+/// A reconciliation reads all numbers of a shop, and some of them twice.
+const RECONCILE_WAIT: Duration = Duration::from_secs(60 * 60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 const SCAN_EVERY: Duration = Duration::from_secs(60);
@@ -42,7 +44,17 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
     std::fs::rename(&temporary, &request).context("cannot put the request into place")?;
     let (_hold, wait) = std::sync::mpsc::channel::<()>();
     let asked = Instant::now();
-    let longest = if matches!(action, Action::Replay { .. }) { REPLAY_WAIT } else { ANSWER_WAIT };
+    let longest = match action {
+        Action::Replay { .. } => REPLAY_WAIT,
+        Action::Reconcile { .. } | Action::DecideReconcile { .. } => RECONCILE_WAIT,
+        Action::RetryEntry { .. }
+        | Action::DiscardEntry { .. }
+        | Action::RereadSource { .. }
+        | Action::DiscardQuarantined { .. }
+        | Action::ForgetTarget { .. }
+        | Action::ApproveValues { .. }
+        | Action::RefuseValues { .. } => ANSWER_WAIT,
+    };
     while asked.elapsed() < longest {
         if let Ok(text) = std::fs::read_to_string(&done) {
             std::fs::remove_file(&done).ok();
@@ -58,13 +70,21 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
 /// Feeds a file to a source, by its name; see [`crate::replay`].
 pub type Replay = dyn Fn(&str, &Path) -> Result<String, String> + Send;
 
+/// What requests are passed on to beside the writer.
+pub struct Helpers {
+    /// Feeds captured files.
+    pub replay: Box<Replay>,
+    /// The reconciler.
+    pub reconcile: crate::reconcile::Asks,
+}
+
 /// Serves requests until woken with [`Wake::Stop`]. `sources` are told when they have to start from other cursors.
 pub fn serve(
     state: &Path,
     wakes: &Receiver<Wake>,
     commands: &Commands,
     sources: &[(String, Sender<Wake>)],
-    replay: &Replay,
+    helpers: &Helpers,
 ) {
     let folder = folder(state);
     if let Err(error) = std::fs::create_dir_all(&folder) {
@@ -74,7 +94,7 @@ pub fn serve(
     loop {
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "json")) {
-            serve_one(&path, commands, sources, replay);
+            serve_one(&path, commands, sources, helpers);
         }
         match wakes.recv_timeout(SCAN_EVERY) {
             Ok(Wake::Stop) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
@@ -83,32 +103,93 @@ pub fn serve(
     }
 }
 
-fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)], replay: &Replay) {
+fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)], helpers: &Helpers) {
     let answer = read(path).and_then(|action| {
         if let Action::Replay { source, path } = &action {
             tracing::info!(source, path = %path.display(), "Asked by a person to read a captured file");
-            return replay(source, path);
+            return (helpers.replay)(source, path).map(Some);
+        }
+        if let Some(asked) = reconcile_ask(&action) {
+            pass_on(path, asked, &helpers.reconcile)?;
+            return Ok(None);
         }
         let (reply, answer) = sync_channel(1);
         let rereads = match &action {
             Action::RereadSource { source } => Some(source.clone()),
             Action::RetryEntry { .. }
             | Action::Replay { .. }
+            | Action::Reconcile { .. }
+            | Action::DecideReconcile { .. }
             | Action::DiscardEntry { .. }
             | Action::DiscardQuarantined { .. }
             | Action::ForgetTarget { .. }
             | Action::ApproveValues { .. }
             | Action::RefuseValues { .. } => None,
         };
-        commands.send(Command::Admin(Request { action, reply })).map_err(|_| "the agent is stopping".to_owned())?;
-        let done = answer.recv().map_err(|_| "the agent is stopping".to_owned())?;
+        commands.send(Command::Admin(Request { action, reply })).map_err(|_| STOPPING.to_owned())?;
+        let done = answer.recv().map_err(|_| STOPPING.to_owned())?;
         for (_, wakes) in sources.iter().filter(|(name, _)| rereads.as_deref() == Some(name)) {
             let _ended = wakes.send(Wake::Resume);
         }
-        done
+        done.map(Some)
     });
+    match answer {
+        Ok(None) => {}
+        Ok(Some(done)) => write_answer(path, &Ok(done)),
+        Err(refused) => write_answer(path, &Err(refused)),
+    }
+}
+
+/// Told to whoever asks while the agent ends.
+const STOPPING: &str = "the agent is stopping";
+
+fn reconcile_ask(action: &Action) -> Option<(crate::reconcile::What, Option<String>, String)> {
+    use crate::reconcile::What;
+    match action {
+        Action::Reconcile { platform, dry_run, who } => {
+            Some((if *dry_run { What::DryRun } else { What::Run }, platform.clone(), who.clone()))
+        }
+        Action::DecideReconcile { run, approve: true, who, .. } => {
+            Some((What::Approve { run: *run }, None, who.clone()))
+        }
+        Action::DecideReconcile { run, approve: false, reason, who } => {
+            Some((What::Refuse { run: *run, reason: reason.clone() }, None, who.clone()))
+        }
+        Action::RetryEntry { .. }
+        | Action::Replay { .. }
+        | Action::RereadSource { .. }
+        | Action::DiscardEntry { .. }
+        | Action::DiscardQuarantined { .. }
+        | Action::ForgetTarget { .. }
+        | Action::ApproveValues { .. }
+        | Action::RefuseValues { .. } => None,
+    }
+}
+
+/// Answers later, so that other requests need not wait behind it. A run cut short by the end of the agent is not begun again.
+fn pass_on(
+    path: &Path,
+    (what, platform, who): (crate::reconcile::What, Option<String>, String),
+    reconcile: &crate::reconcile::Asks,
+) -> Result<(), String> {
+    let working = path.with_extension("working");
+    std::fs::rename(path, &working).map_err(|error| error.to_string())?;
+    let (reply, answer) = sync_channel(1);
+    let asked = crate::reconcile::Ask { platform, what, who, reply: Some(reply) };
+    let sent = reconcile.send(asked).map_err(|_| STOPPING.to_owned());
+    let waiting = std::thread::Builder::new().name("asked".to_owned()).spawn(move || {
+        let done = match sent {
+            Ok(()) => answer.recv().unwrap_or_else(|_| Err(STOPPING.to_owned())),
+            Err(refused) => Err(refused),
+        };
+        write_answer(&working, &done);
+    });
+    waiting.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn write_answer(path: &Path, answer: &Result<String, String>) {
     let done = path.with_extension("done");
-    let written = serde_json::to_vec(&answer).map_err(std::io::Error::other).and_then(|text| {
+    let written = serde_json::to_vec(answer).map_err(std::io::Error::other).and_then(|text| {
         let part = path.with_extension("answer");
         std::fs::write(&part, text)?;
         std::fs::remove_file(path)?;

@@ -16,15 +16,16 @@ use crate::config::Config;
 use crate::db::StateFolder;
 use crate::db::recovery::{self, Opened};
 use crate::disk::Disk;
+use crate::feeds::FeedThread;
 use crate::ingest::{SourceThread, Wake};
-use crate::platform::Platform;
+use crate::orders::OrderPoller;
+use crate::platform::{Number, Platform};
 use crate::receive::Receiver as SalesReceiver;
+use crate::reconcile::{self, ReconcileLane, Reconciler};
 use crate::status::StatusSnapshot;
 use crate::status::server::StatusServer;
 use crate::wake::FileEvents;
 use crate::writer::{Board, Command, Commands, Work, Writer};
-use crate::feeds::FeedThread;
-use crate::orders::OrderPoller;
 use crate::{connect, push, replay, requests, status, upkeep};
 
 /// SQLite's page cache of the writer. Larger transactions spill into the write-ahead log.
@@ -57,14 +58,19 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let clock = Arc::new(Clock::default());
     let started_at = clock.now();
     let names: Vec<String> = config.sources.iter().map(|source| source.name().to_string()).collect();
-
     let disk = Arc::new(Disk::new(folder.path(), config.state.disk_reserve_bytes));
     let (work, works) = tokio::sync::mpsc::unbounded_channel::<Work>();
     let (commands, writer_commands) = channel::<Command>();
     let lanes = connect::lanes(config, &clock)?;
+    let board = Arc::new(Board::new(&names, lanes.len()));
+    let reconcile_lanes = lanes
+        .iter()
+        .enumerate()
+        .filter(|(_, lane)| lane.platform.traits().number != Number::None)
+        .map(|(index, lane)| ReconcileLane { index, name: lane.name.clone(), platform: Arc::clone(&lane.platform) })
+        .collect();
     let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
     let (online, pollers) = connect::online(config, &lanes);
-    let board = Arc::new(Board::new(&names, lanes.len()));
     let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
     note_recovery(&opened);
     let writer = Writer::new(
@@ -77,7 +83,20 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         Arc::clone(&board),
     )?
     .with_online(online);
-    let parts = start(config, &folder, writer, commands, writer_commands, &names, &clock, &disk)?;
+    let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
+    let reconciler = Reconciler {
+        lanes: reconcile_lanes,
+        commands: commands.clone(),
+        clock: Arc::clone(&clock),
+        database: folder.database(),
+        rules: config.reconcile.rules,
+        buffers: {
+            let buffers = config.buffers.clone();
+            Arc::new(move |lane, sku| buffers.units_of(lane, sku))
+        },
+    };
+    let parts = start(config, &folder, writer, (commands, writer_commands), &names, &clock, &disk, asks)?;
+    runtime.spawn(reconciler.serve(asked, stop.clone()));
 
     let snapshot: Arc<dyn Fn() -> StatusSnapshot + Send + Sync> = {
         let (board, config, path, clock, disk) =
@@ -136,11 +155,11 @@ fn start(
     config: &Config,
     folder: &StateFolder,
     writer: Writer,
-    commands: Commands,
-    writer_commands: Receiver<Command>,
+    (commands, writer_commands): (Commands, Receiver<Command>),
     names: &[String],
     clock: &Arc<Clock>,
     disk: &Arc<Disk>,
+    asks: reconcile::Asks,
 ) -> anyhow::Result<Parts> {
     let mut readers: Vec<Box<dyn PosSource>> = Vec::new();
     for source in &config.sources {
@@ -185,20 +204,12 @@ fn start(
         let (config, clock, commands) = (config.clone(), Arc::clone(clock), commands.clone());
         Box::new(move |source, path| replay::replay(&config, &clock, &commands, source, path))
     };
-    helpers
-        .push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes, again.as_ref()))?));
+    let passed_on = requests::Helpers { replay: again, reconcile: asks };
+    helpers.push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes, &passed_on))?));
     for feed in &config.feeds {
         let (wake, wakes) = channel();
         watched.extend(FeedThread::watched(feed).map(|folder| (folder, wake.clone())));
-        let thread = FeedThread {
-            feed: feed.clone(),
-            zone: config.store.timezone.clone(),
-            secrets: connect::secrets(),
-            own_files: config.state.path.join("lists").join(&feed.name),
-            database: folder.database(),
-            commands: commands.clone(),
-            wakes,
-        };
+        let thread = FeedThread::new(feed, config, folder, commands.clone(), wakes);
         helpers.push((wake, spawn("list", move || thread.run())?));
     }
     let (wake, wakes) = channel();

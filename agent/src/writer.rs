@@ -29,6 +29,7 @@ use crate::platform::{CallFailure, Found, Platform, ProbeReport, ReadBack, Seen}
 use crate::sabotage::{self, Rule};
 
 pub mod admin;
+pub mod facts;
 mod forget;
 mod lanes;
 pub mod orders;
@@ -136,6 +137,10 @@ pub enum Command {
     },
     /// Drift is to be repaired.
     Repair(repair::RepairRequest),
+    /// What the ledger knows beside what is on its way.
+    Facts(facts::FactsRequest),
+    /// A step of a reconciliation is to be kept.
+    Reconcile(facts::RunRequest),
     /// Movements that no ticket stands for.
     Post(post::PostRequest),
     /// A page of a platform's online orders.
@@ -646,6 +651,20 @@ impl Writer {
                 let answer = self.repair(&request)?;
                 applied.after.push(Box::new(move |stored| {
                     let _nobody_waits = request.reply.send(if stored { answer } else { repair::RepairAnswer::Failed });
+                }));
+                Ok(false)
+            }
+            Command::Facts(request) => {
+                let articles = self.facts(request.lane)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored.then_some(articles));
+                }));
+                Ok(false)
+            }
+            Command::Reconcile(request) => {
+                let number = self.keep_run(&request)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored.then_some(number));
                 }));
                 Ok(false)
             }

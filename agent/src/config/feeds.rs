@@ -222,7 +222,8 @@ fn input(
                 resolver.fault(fault.hint(nearest_or_list(&name, databases.into_iter())));
                 return None;
             };
-            for fault in values::check_database(database, kind, table.query.as_deref(), zone).err().unwrap_or_default() {
+            for fault in values::check_database(database, kind, table.query.as_deref(), zone).err().unwrap_or_default()
+            {
                 resolver.fault(ConfigFault::new(FaultCode::NotAllowed, key(&fault.key), fault.message));
             }
             Some(FeedInput::Database { source: std::sync::Arc::clone(source), query: table.query })

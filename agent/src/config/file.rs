@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::feeds::FeedTable;
 use super::online::{BuffersTable, OnlineOrdersTable};
+use super::reconcile::ReconcileTable;
 
 /// Configuration of the Tillsync agent.
 #[derive(JsonSchema)]
@@ -31,6 +32,8 @@ pub(super) struct ConfigFile {
     pub(super) articles: Option<ArticleSettings>,
     /// Where stock changes go. One table for each platform; each is a lane of its own.
     pub(super) platform: Option<Vec<PlatformTable>>,
+    /// Comparing the platforms' numbers with the store's.
+    pub(super) reconcile: Option<ReconcileTable>,
     /// The local status server.
     pub(super) status: Option<StatusTable>,
     /// Logs.
@@ -55,6 +58,7 @@ pub(super) struct ConfigFile {
 pub(super) struct SingleTables {
     pub(super) store: Option<StoreTable>,
     pub(super) state: StateTable,
+    pub(super) reconcile: ReconcileTable,
     pub(super) status: StatusTable,
     pub(super) log: LogTable,
     pub(super) look_up: LookUpTable,

@@ -68,6 +68,12 @@ impl Buffers {
             .or(self.everywhere.default)
             .unwrap_or_default()
     }
+
+    /// [`Self::of`] in whole units, rounded up: half a unit that may not be sold is one that cannot be.
+    #[must_use]
+    pub fn units_of(&self, lane: &str, sku: &Sku) -> i64 {
+        self.of(lane, sku).negated().floor_units().saturating_neg()
+    }
 }
 
 /// Orders of the platforms that this store hands out.
@@ -162,8 +168,8 @@ pub(super) fn orders(resolver: &mut Resolver<'_>, table: OnlineOrdersTable, plat
         of_platforms.extend(table.picks.map(|picks| (name, picks.resolved())));
     }
     let picks = table.picks.map_or_else(Picks::default, PicksWord::resolved);
-    let is_decided =
-        table.picks.is_some() || (!platforms.is_empty() && platforms.iter().all(|name| of_platforms.contains_key(name)));
+    let is_decided = table.picks.is_some()
+        || (!platforms.is_empty() && platforms.iter().all(|name| of_platforms.contains_key(name)));
     let recognise = table.recognise.map(|table| recognise(resolver, table)).unwrap_or_default();
     let nobody = picks == Picks::None && of_platforms.values().all(|picks| *picks == Picks::None);
     if nobody && recognise != Recognise::default() {

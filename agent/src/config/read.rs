@@ -23,12 +23,13 @@ const FAULTS_PER_TABLE_MAX: usize = 64;
 const NOWHERE: std::ops::Range<usize> = 0..0;
 
 /// Tables that stand once, and arrays that are read by `kind`.
-pub(super) const ROOT_KEYS: [&str; 13] = [
+pub(super) const ROOT_KEYS: [&str; 14] = [
     "store",
     "state",
     "source",
     "articles",
     "platform",
+    "reconcile",
     "status",
     "log",
     "look_up",
@@ -40,7 +41,7 @@ pub(super) const ROOT_KEYS: [&str; 13] = [
 ];
 
 /// Tables with a meaning that this build does not have.
-pub(super) const RESERVED_KEYS: [&str; 5] = ["count", "reconcile", "alerts", "central", "update"];
+pub(super) const RESERVED_KEYS: [&str; 4] = ["count", "alerts", "central", "update"];
 
 /// Kinds of `[[source]]` of this build, and those that others have.
 pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "serial", "tcp-printer", "http"], &[]);

@@ -56,6 +56,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
     let buffers = online::buffers(&mut resolver, tables.buffers, &names);
     let mut feeds = feeds::feeds(&mut resolver, ValueKind::Price, tables.prices, &sources, &store.timezone);
     feeds.extend(feeds::feeds(&mut resolver, ValueKind::Incoming, tables.incoming, &sources, &store.timezone));
+    let reconcile = super::reconcile::resolve(&mut resolver, tables.reconcile);
     let status = resolver.status(tables.status.listen);
     let log = resolver.log(tables.log);
     let look_up = resolver.look_up(tables.look_up);
@@ -71,6 +72,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
         sources,
         articles,
         platforms,
+        reconcile,
         status,
         log,
         look_up,

@@ -39,13 +39,14 @@ fn the_example_is_complete_and_accepted() {
 
 #[test]
 fn the_example_names_every_key() {
-    for key in ["store", "state", "status", "log", "look_up", "backup", "shopify", "http"] {
+    for key in ["store", "state", "reconcile", "status", "log", "look_up", "backup", "shopify", "http"] {
         assert!(EXAMPLE.contains(key), "{key}");
     }
     let schema: serde_json::Value = serde_json::from_str(&reference::schema_json()).unwrap();
     for table in [
         "StoreTable",
         "StateTable",
+        "ReconcileTable",
         "StatusTable",
         "LogTable",
         "BackupTable",
@@ -194,7 +195,7 @@ fn kinds_of_other_builds_are_told_from_mistakes() {
         "platform[0].kind",
         "`shopify`",
     );
-    check("[reconcile]\nat = \"03:00\"\n", FIRST, FaultCode::NotInThisBuild, "reconcile", "not in this build");
+    check("[central]\nurl = \"x\"\n", FIRST, FaultCode::NotInThisBuild, "central", "not in this build");
 }
 
 #[test]

@@ -44,6 +44,26 @@ pub enum Action {
         /// Why.
         reason: String,
     },
+    /// Compare the platforms' numbers with the ledger, and repair them.
+    Reconcile {
+        /// Only this platform.
+        platform: Option<String>,
+        /// Only say what would be done.
+        dry_run: bool,
+        /// Who asks.
+        who: String,
+    },
+    /// Decide about a reconciliation that waits for a person.
+    DecideReconcile {
+        /// Its number.
+        run: i64,
+        /// Carry it out, or give it up.
+        approve: bool,
+        /// Why.
+        reason: Option<String>,
+        /// Who decides.
+        who: String,
+    },
     /// Look a SKU up again.
     ForgetTarget {
         /// The SKU.
@@ -97,6 +117,9 @@ impl Writer {
                 "quarantined record",
             )?,
             Action::RereadSource { source } => self.reread(&source)?,
+            Action::Reconcile { .. } | Action::DecideReconcile { .. } => {
+                Err("the reconciler is not the writer".to_owned())
+            }
             // Read by the thread that takes requests, see `replay`; it never gets here.
             Action::Replay { .. } => Err("a file is not replayed by the writer".to_owned()),
             Action::ForgetTarget { sku, platform } => self.forget(&sku, platform.as_deref())?,

@@ -93,9 +93,18 @@ impl Writer {
         let key = batch_key(&self.epoch, request.lane, id, 0);
         let Some(runtime) = self.lanes.get_mut(request.lane) else { return Ok(RepairAnswer::Busy) };
         for row in request.rows.iter().filter(|row| frozen.contains(&row.sku)) {
-            remember_target(&self.conn, runtime, self.skus.get(row.sku.as_str()).copied(), row)?;
+            let Some(sku) = self.skus.get(row.sku.as_str()).copied() else { continue };
+            remember_target(&self.conn, runtime, sku, row)?;
             let written = WrittenRow { item: row.item.clone(), expected: row.shown, written: row.due, owed: 0 };
-            log(&self.conn, runtime.id, id, &written, Some(request), &row.why, now)?;
+            log(&self.conn, runtime.id, id, &written, Some((request, sku)), &row.why, now)?;
+        }
+        let taken = request.rows.iter().filter(|row| frozen.contains(&row.sku));
+        for (sku, on_hand) in taken.filter_map(|row| Some((*self.skus.get(row.sku.as_str())?, row.on_hand))) {
+            // The number written is the whole units of the shelf: what is left over is carried to the next change.
+            let whole = Quantity::from_units(on_hand.floor_units()).unwrap_or_default();
+            let rest = on_hand.saturating_sub(whole).micros();
+            runtime.lane.restore_carry(sku, rest);
+            db::outbox::set_carry(&self.conn, runtime.id, sku, rest)?;
         }
         let body = runtime.platform.encode_absolute(&key, &absolute(&rows));
         let row =
@@ -141,13 +150,10 @@ impl Writer {
 }
 
 /// An article that was never sold has no place yet: the compared item is it.
-fn remember_target(
-    conn: &Connection,
-    runtime: &mut LaneRuntime,
-    sku: Option<SkuId>,
-    row: &RepairRow,
-) -> Result<(), DbError> {
-    let Some(sku) = sku.filter(|sku| !runtime.targets.contains_key(sku)) else { return Ok(()) };
+fn remember_target(conn: &Connection, runtime: &mut LaneRuntime, sku: SkuId, row: &RepairRow) -> Result<(), DbError> {
+    if runtime.targets.contains_key(&sku) {
+        return Ok(());
+    }
     let target = Target { parts: vec![TargetPart { item: row.item.clone(), per: 1 }] };
     let state = sync_core::outbox::lane::TargetState::Known { rows: 1 };
     let stored = db::tables::TargetRow { sku, target: Some(target.clone()), state: state.clone() };
@@ -163,13 +169,13 @@ pub(super) fn log(
     lane: i64,
     batch: BatchId,
     row: &WrittenRow,
-    request: Option<&RepairRequest>,
+    repair: Option<(&RepairRequest, SkuId)>,
     why: &str,
     now: Timestamp,
 ) -> Result<(), DbError> {
     conn.prepare_cached(
-        "INSERT INTO overwrite (lane, item, before, after, why, at, batch, run, who, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'sent')",
+        "INSERT INTO overwrite (lane, item, before, after, why, at, batch, run, who, sku, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'sent')",
     )
     .and_then(|mut statement| {
         statement.execute(params![
@@ -180,8 +186,9 @@ pub(super) fn log(
             why,
             now.0,
             batch.0,
-            request.map(|request| request.run),
-            request.map_or("settling", |request| request.who.as_str())
+            repair.map(|(request, _)| request.run),
+            repair.map_or("settling", |(request, _)| request.who.as_str()),
+            repair.map(|(_, sku)| sku.0)
         ])
     })
     .map_err(step("log an overwrite"))?;

@@ -1,3 +1,4 @@
 //! The agent against its surroundings, one module per subject.
 
+mod lanes;
 mod platforms;
