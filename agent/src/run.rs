@@ -104,6 +104,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         let doors = parts.doors.clone();
         Arc::new(move || {
             let mut snapshot = status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at);
+            status::online::fill(&mut snapshot, &StateFolder::shared(&path).database(), &config);
             for source in &mut snapshot.sources {
                 source.door = doors.iter().find(|door| door.source() == source.name).map(|door| door.status());
             }

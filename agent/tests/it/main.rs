@@ -1,4 +1,5 @@
 //! The agent against its surroundings, one module per subject.
 
 mod lanes;
+mod online;
 mod platforms;
