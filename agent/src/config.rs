@@ -24,6 +24,7 @@ pub mod faults;
 pub mod feeds;
 pub mod file;
 pub mod mask;
+mod medusa;
 pub mod online;
 mod platforms;
 pub mod read;
@@ -31,6 +32,7 @@ mod reconcile;
 pub mod reference;
 mod resolve;
 pub mod sources;
+mod vendure;
 
 pub use feeds::{FeedConfig, FeedInput};
 pub use online::{Buffers, OnlineOrders};

@@ -16,8 +16,10 @@ use sync_core::outbox::settle::Evidence;
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 
 pub mod http;
+pub mod medusa;
 pub mod shopify;
 pub mod transport;
+pub mod vendure;
 
 /// A boxed future, so that the trait can be used behind a pointer.
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -51,9 +51,9 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
         | Action::DiscardEntry { .. }
         | Action::RereadSource { .. }
         | Action::DiscardQuarantined { .. }
-        | Action::ForgetTarget { .. }
         | Action::ApproveValues { .. }
-        | Action::RefuseValues { .. } => ANSWER_WAIT,
+        | Action::RefuseValues { .. }
+        | Action::ForgetTarget { .. } => ANSWER_WAIT,
     };
     while asked.elapsed() < longest {
         if let Ok(text) = std::fs::read_to_string(&done) {
@@ -160,9 +160,9 @@ fn reconcile_ask(action: &Action) -> Option<(crate::reconcile::What, Option<Stri
         | Action::RereadSource { .. }
         | Action::DiscardEntry { .. }
         | Action::DiscardQuarantined { .. }
-        | Action::ForgetTarget { .. }
         | Action::ApproveValues { .. }
-        | Action::RefuseValues { .. } => None,
+        | Action::RefuseValues { .. }
+        | Action::ForgetTarget { .. } => None,
     }
 }
 

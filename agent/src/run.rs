@@ -90,10 +90,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         clock: Arc::clone(&clock),
         database: folder.database(),
         rules: config.reconcile.rules,
-        buffers: {
-            let buffers = config.buffers.clone();
-            Arc::new(move |lane, sku| buffers.units_of(lane, sku))
-        },
+        buffers: buffers(config),
     };
     let parts = start(config, &folder, writer, (commands, writer_commands), &names, &clock, &disk, asks)?;
     runtime.spawn(reconciler.serve(asked, stop.clone()));
@@ -115,16 +112,9 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         runtime.spawn(show_import(Arc::clone(&board), stop.clone()));
     }
     for (lane, name, platform) in pollers {
-        let poller = OrderPoller {
-            lane,
-            name,
-            platform,
-            commands: parts.commands.clone(),
-            clock: Arc::clone(&clock),
-            database: folder.database(),
-            poll: config.online_orders.poll,
-        };
-        runtime.spawn(poller.run(stop.clone()));
+        let (commands, clock) = (parts.commands.clone(), Arc::clone(&clock));
+        let (database, poll) = (folder.database(), config.online_orders.poll);
+        runtime.spawn(OrderPoller { lane, name, platform, commands, clock, database, poll }.run(stop.clone()));
     }
     for door in &parts.doors {
         runtime.spawn(Arc::clone(door).serve(stop.clone()));
@@ -134,6 +124,12 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     parts.stop();
     drop(runtime);
     served
+}
+
+/// Whole units that a shop is never told: a started one counts.
+fn buffers(config: &Config) -> reconcile::BufferOf {
+    let buffers = config.buffers.clone();
+    Arc::new(move |lane, sku| buffers.of(lane, sku).negated().floor_units().saturating_neg())
 }
 
 fn stamp(clock: &Clock) -> String {

@@ -1,6 +1,6 @@
 //! Test doubles and the independent oracle of the whole program.
 //!
-//! [`shop`] stands in for Shopify, [`door`] for a middleware behind the open `http` platform, [`till`] for the
+//! [`shop`] stands in for Shopify, [`woocommerce`] for WooCommerce, [`door`] for a middleware behind the open `http` platform, [`till`] for the
 //! registers of a store. [`oracle`] compares what the tills printed with what the shop applied, and asks the
 //! agent nothing. [`world`] puts them around the real agent, [`kill_matrix`] breaks that on purpose. Nothing here
 //! is linked into the agent, and the agent knows nothing of it.
@@ -17,6 +17,7 @@ pub mod server;
 pub mod shop;
 pub mod till;
 pub mod wire;
+pub mod woocommerce;
 pub mod world;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Project commands: `cargo xtask demo`, `test`, `services`, `lint`, `check-targets`, `bench`, `fuzz`, `kill-matrix`, `soak`,
+//! Project commands: `cargo xtask demo`, `test`, `services`, `shops`, `lint`, `check-targets`, `bench`, `fuzz`, `kill-matrix`, `soak`,
 //! `docs`.
 //!
 //! Owns how the project is built, run and measured on a developer's machine and in CI. Links nothing of the
@@ -14,6 +14,7 @@ mod long;
 mod say;
 mod services;
 mod shell;
+mod shops;
 mod targets;
 mod tests;
 
@@ -39,6 +40,11 @@ enum Command {
         #[command(subcommand)]
         action: services::Action,
     },
+    /// Real shops for the tests, started by hand
+    Shops {
+        #[command(subcommand)]
+        action: shops::Action,
+    },
     /// Formatting and lints, as warnings that fail
     Lint,
     /// Compile the agent for Windows and 32-bit ARM
@@ -60,6 +66,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => tests::run(&options),
         Command::Services { action } => services::run(action),
+        Command::Shops { action } => shops::run(&action),
         Command::Lint => tests::lint(),
         Command::CheckTargets => targets::run(),
         Command::Bench(options) => bench::run(&options),

@@ -12,8 +12,10 @@ use sync_core::values::ValueKind;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::medusa::MedusaTable;
 use super::read::Read;
 use super::resolve::Resolver;
+use super::vendure::VendureTable;
 use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
@@ -87,13 +89,14 @@ pub(super) fn table(
     path: &str,
     text: &str,
 ) -> Option<Box<dyn ConnectionTable>> {
-    // One line a kind: `"medusa" => boxed(read.deserialize::<medusa::MedusaTable>(table, path, text)),`
-    let _no_kind_yet = (read, kind, table, path, text);
-    None
+    match kind {
+        "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
+        "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
+        _ => None,
+    }
 }
 
 /// A table that could be read.
-#[expect(dead_code, reason = "each kind of platform uses it")]
 fn boxed<T: ConnectionTable + 'static>(table: Option<T>) -> Option<Box<dyn ConnectionTable>> {
     table.map(|table| -> Box<dyn ConnectionTable> { Box::new(table) })
 }

@@ -13,8 +13,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::feeds::FeedTable;
+use super::medusa::MedusaTable;
 use super::online::{BuffersTable, OnlineOrdersTable};
 use super::reconcile::ReconcileTable;
+use super::vendure::VendureTable;
 
 /// Configuration of the Tillsync agent.
 #[derive(JsonSchema)]
@@ -198,6 +200,10 @@ pub(super) enum PlatformTable {
     Shopify(ShopifyTable),
     /// The open door for any middleware.
     Http(HttpTable),
+    /// A Medusa shop.
+    Medusa(MedusaTable),
+    /// A Vendure shop.
+    Vendure(VendureTable),
 }
 
 /// A Shopify shop and the location whose stock this store is.

@@ -29,8 +29,6 @@ pub struct OnlineOrders {
     pub platforms: BTreeMap<String, Picks>,
     /// How tickets are recognised that ring an order up.
     pub recognise: Recognise,
-    /// The configuration says where goods handed over are read from.
-    pub is_decided: bool,
 }
 
 impl OnlineOrders {
@@ -67,12 +65,6 @@ impl Buffers {
             .or_else(|| platform.and_then(|buffer| buffer.default))
             .or(self.everywhere.default)
             .unwrap_or_default()
-    }
-
-    /// [`Self::of`] in whole units, rounded up: half a unit that may not be sold is one that cannot be.
-    #[must_use]
-    pub fn units_of(&self, lane: &str, sku: &Sku) -> i64 {
-        self.of(lane, sku).negated().floor_units().saturating_neg()
     }
 }
 
@@ -168,8 +160,6 @@ pub(super) fn orders(resolver: &mut Resolver<'_>, table: OnlineOrdersTable, plat
         of_platforms.extend(table.picks.map(|picks| (name, picks.resolved())));
     }
     let picks = table.picks.map_or_else(Picks::default, PicksWord::resolved);
-    let is_decided = table.picks.is_some()
-        || (!platforms.is_empty() && platforms.iter().all(|name| of_platforms.contains_key(name)));
     let recognise = table.recognise.map(|table| recognise(resolver, table)).unwrap_or_default();
     let nobody = picks == Picks::None && of_platforms.values().all(|picks| *picks == Picks::None);
     if nobody && recognise != Recognise::default() {
@@ -177,7 +167,7 @@ pub(super) fn orders(resolver: &mut Resolver<'_>, table: OnlineOrdersTable, plat
         let fault = ConfigFault::new(FaultCode::NotAllowed, "online_orders.recognise", message);
         resolver.fault(fault.hint("set `picks = \"pos\"`, or `\"platform\"` if the platform reports the same goods"));
     }
-    OnlineOrders { poll, picks, platforms: of_platforms, recognise, is_decided }
+    OnlineOrders { poll, picks, platforms: of_platforms, recognise }
 }
 
 fn recognise(resolver: &mut Resolver<'_>, table: RecogniseTable) -> Recognise {

@@ -51,12 +51,12 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
     let sources = resolver.sources(&store.timezone);
     let articles = resolver.articles(tables.articles, &sources);
     let platforms = resolver.platforms();
+    let reconcile = super::reconcile::resolve(&mut resolver, tables.reconcile);
     let names: Vec<String> = platforms.iter().map(|platform| platform.name().to_string()).collect();
     let online_orders = online::orders(&mut resolver, tables.online_orders, &names);
     let buffers = online::buffers(&mut resolver, tables.buffers, &names);
     let mut feeds = feeds::feeds(&mut resolver, ValueKind::Price, tables.prices, &sources, &store.timezone);
     feeds.extend(feeds::feeds(&mut resolver, ValueKind::Incoming, tables.incoming, &sources, &store.timezone));
-    let reconcile = super::reconcile::resolve(&mut resolver, tables.reconcile);
     let status = resolver.status(tables.status.listen);
     let log = resolver.log(tables.log);
     let look_up = resolver.look_up(tables.look_up);

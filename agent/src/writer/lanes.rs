@@ -392,6 +392,7 @@ impl Writer {
                 self.keep_part(index, batch, &kept, reference.as_deref())?;
                 self.return_rows(index, &dead, &carries, &forgotten)?;
             }
+            Outcome::Narrowed { kept, reason } => self.narrow_repair(index, batch, &kept, &reason)?,
             Outcome::Kept | Outcome::ToReadBack | Outcome::ReadAgain => {}
         }
         Ok(())

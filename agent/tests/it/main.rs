@@ -3,3 +3,4 @@
 mod lanes;
 mod online;
 mod platforms;
+mod real_shops;
