@@ -96,7 +96,7 @@ pub enum Command {
     Run,
     /// Find all faults of the configuration at once.
     #[command(
-        after_help = "Examples:\n  tillsync check --config agent.toml\n  tillsync check --online    also ask each platform and look at each source"
+        after_help = "Examples:\n  tillsync check --config agent.toml\n  tillsync check --online    also ask each platform and look at each source\n  tillsync check --online --probe TEST-1    find out what a development shop does with repeats and stale numbers"
     )]
     Check(CheckArgs),
     /// Show what a source would give, storing and sending nothing.
@@ -236,6 +236,16 @@ pub struct CheckArgs {
     /// Also look at each source and ask each platform.
     #[arg(long)]
     pub online: bool,
+    /// Find out with this article what the platform really does with keys and numbers, then put its number back. For a
+    /// development shop and an article that nobody buys.
+    #[arg(long, value_name = "SKU", requires = "online")]
+    pub probe: Option<String>,
+    /// The platform to probe, if there are several.
+    #[arg(long, value_name = "NAME", requires = "probe")]
+    pub platform: Option<String>,
+    /// Do not ask before the article's number is changed.
+    #[arg(long, requires = "probe")]
+    pub yes: bool,
 }
 
 /// `replay`
@@ -507,7 +517,7 @@ impl Default for ListArgs {
 /// The answer cannot be written.
 pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
     match &cli.command {
-        Command::Check(CheckArgs { online: false }) => {
+        Command::Check(CheckArgs { online: false, .. }) => {
             let (report, _) = check::offline(&cli.common.config);
             check::print(out, &report)?;
             Ok(Some(report.exit_code()))
@@ -531,7 +541,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
             out.bytes(&completions(*shell))?;
             Ok(Some(exit::OK))
         }
-        Command::Check(CheckArgs { online: true })
+        Command::Check(CheckArgs { online: true, .. })
         | Command::Run
         | Command::Reconcile(_)
         | Command::Preview(_)
@@ -587,6 +597,7 @@ mod tests {
             "run",
             "check",
             "check --online",
+            "check --online --probe TEST-1 --platform shop --yes",
             "preview --source a --input b --limit 3",
             "replay --source a b.csv",
             "discover /srv --network 192.168.1.0/24 --output a.toml",

@@ -50,7 +50,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
     };
     match &cli.command {
         Command::Run => start(&config),
-        Command::Check(_) => online::check(&cli.common.config, out),
+        Command::Check(args) => online::check(&cli.common.config, args, out),
         Command::Preview(args) => preview::preview(&config, args, out),
         Command::Replay(args) => lists::replay(&config, args, out),
         Command::Audit => count(&config, out),

@@ -29,6 +29,9 @@ pub struct OnlineOrders {
     pub platforms: BTreeMap<String, Picks>,
     /// How tickets are recognised that ring an order up.
     pub recognise: Recognise,
+    /// The configuration says where goods handed over are read from; a platform that needs another right to read orders is
+    /// asked for them only then.
+    pub is_decided: bool,
 }
 
 impl OnlineOrders {
@@ -160,6 +163,8 @@ pub(super) fn orders(resolver: &mut Resolver<'_>, table: OnlineOrdersTable, plat
         of_platforms.extend(table.picks.map(|picks| (name, picks.resolved())));
     }
     let picks = table.picks.map_or_else(Picks::default, PicksWord::resolved);
+    let is_decided = table.picks.is_some()
+        || (!platforms.is_empty() && platforms.iter().all(|name| of_platforms.contains_key(name)));
     let recognise = table.recognise.map(|table| recognise(resolver, table)).unwrap_or_default();
     let nobody = picks == Picks::None && of_platforms.values().all(|picks| *picks == Picks::None);
     if nobody && recognise != Recognise::default() {
@@ -167,7 +172,7 @@ pub(super) fn orders(resolver: &mut Resolver<'_>, table: OnlineOrdersTable, plat
         let fault = ConfigFault::new(FaultCode::NotAllowed, "online_orders.recognise", message);
         resolver.fault(fault.hint("set `picks = \"pos\"`, or `\"platform\"` if the platform reports the same goods"));
     }
-    OnlineOrders { poll, picks, platforms: of_platforms, recognise }
+    OnlineOrders { poll, picks, platforms: of_platforms, recognise, is_decided }
 }
 
 fn recognise(resolver: &mut Resolver<'_>, table: RecogniseTable) -> Recognise {
