@@ -124,6 +124,11 @@ pub(super) fn feeds(
         ValueKind::Price => "prices",
         ValueKind::Incoming => "incoming",
     };
+    if kind == ValueKind::Incoming && tables.len() > 1 {
+        // What is no longer on a list is no longer on order; two lists would undo each other.
+        let fault = ConfigFault::new(FaultCode::NotAllowed, "incoming[1]", "units on order come from one list");
+        resolver.fault(fault.hint("let one query give all of them"));
+    }
     let tables = tables.into_iter().enumerate();
     tables.filter_map(|(at, table)| feed(resolver, kind, array, at, table, sources, zone)).collect()
 }

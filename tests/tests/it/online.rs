@@ -156,7 +156,7 @@ impl Store {
     /// What the middleware was told, and what the shop has compared with the start.
     async fn must_have(&self, sku: &str, told: i64, moved: i64) {
         let sums = || self.door.as_door().unwrap().sums().get(sku).copied().unwrap_or(Decimal::ZERO);
-        let shown = || self.shop().level(sku).unwrap().on_hand - START_STOCK;
+        let shown = || self.shop().level(sku).unwrap().on_hand() - START_STOCK;
         let right = || Ok(sums() == Decimal::units(told) && shown() == moved);
         if until("the numbers are right", LONG, right).await.is_err() {
             panic!("{sku}: told {}, moved {} instead of {told}, {moved}\n{}", sums(), shown(), self.setup.log_text());
