@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, OriginalUri, State as Given};
+use axum::extract::{ConnectInfo, State as Given};
+use axum::http::Uri;
 use axum::http::{HeaderMap, HeaderValue, Method, Response};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ const LINE: &str = "x-stand-in-line";
 pub(crate) async fn any(
     Given(site): Given<Arc<Site>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
-    OriginalUri(address): OriginalUri,
+    address: Uri,
     method: Method,
     mut headers: HeaderMap,
     body: Bytes,
