@@ -15,6 +15,8 @@ use sync_core::outbox::lane::Writes;
 use sync_core::outbox::settle::Evidence;
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 
+pub mod adobe;
+pub mod contract;
 pub mod http;
 pub mod medusa;
 pub mod shopify;

@@ -8,6 +8,7 @@ mod collectors;
 mod faults;
 mod kills;
 mod lanes;
+mod online;
 mod outage;
 mod pushed;
 mod restored;
