@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, State as Given};
-use axum::http::Uri;
-use axum::http::{HeaderMap, HeaderValue, Method, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use serde_json::{Value, json};
 
 use super::commerce::{Order, Shipment};
@@ -29,8 +28,8 @@ const LINE: &str = "x-stand-in-line";
 pub(crate) async fn any(
     Given(site): Given<Arc<Site>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
-    address: Uri,
     method: Method,
+    address: Uri,
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
