@@ -64,7 +64,7 @@ fn connect(
     let clock = Arc::clone(clock);
     let wall: WallClock = Arc::new(move || clock.now());
     Ok(match platform {
-        PlatformConfig::Shopify(shopify) => Arc::new(Shopify::new(shopify_settings(shopify)?, http.clone(), wall)),
+        PlatformConfig::Shopify(shopify) => Arc::new(Shopify::new(shopify_settings(shopify, config)?, http.clone(), wall)),
         PlatformConfig::Other(other) => {
             other.connect(&Parts { http: http.clone(), wall, store: config.store.id.to_string(), values: WantedValues::of(&config.feeds) })?
         }
@@ -89,7 +89,7 @@ fn trusting(trust: &Trust) -> anyhow::Result<Option<HttpClient>> {
     Ok(Some(transport::client(&settings)?))
 }
 
-fn shopify_settings(config: &ShopifyConfig) -> anyhow::Result<ShopifySettings> {
+fn shopify_settings(config: &ShopifyConfig, whole: &Config) -> anyhow::Result<ShopifySettings> {
     let base = config.base_url.parse().with_context(|| format!("`{}` is no address", config.base_url))?;
     let auth = match &config.auth {
         ShopifyAuth::Token(token) => shopify::Auth::StaticToken(token.clone()),
@@ -109,6 +109,12 @@ fn shopify_settings(config: &ShopifyConfig) -> anyhow::Result<ShopifySettings> {
     };
     settings.in_flight_max = config.in_flight_max;
     settings.activate_missing = config.activate_missing;
+    let wanted = WantedValues::of(&whole.feeds);
+    settings.prices = wanted.prices;
+    settings.incoming = wanted.incoming;
+    settings.backorder_while_incoming = wanted.backorder_while_incoming;
+    // Another scope is needed, so only where it is used.
+    settings.orders = whole.online_orders.is_decided;
     Ok(settings)
 }
 
