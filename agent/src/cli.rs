@@ -142,6 +142,18 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<MappingAction>,
     },
+    /// Online orders that this store hands out: what is promised and still on the shelf.
+    #[command(after_help = "Examples:\n  tillsync orders             units promised, by order\n  tillsync orders --json")]
+    Orders(ListArgs),
+    /// Prices and units on order that the shop is told: how the lists stand, and what is held for a person.
+    #[command(
+        after_help = "Examples:\n  tillsync prices                             how each list stands\n  tillsync prices held                        values that somebody has to look at\n  tillsync prices show 3                      each value of a hold\n  tillsync prices approve 3\n  tillsync prices refuse 3 --reason \"wrong column\""
+    )]
+    Prices {
+        /// What to do; how the lists stand if left out.
+        #[command(subcommand)]
+        action: Option<PricesAction>,
+    },
     /// Compare the platforms' numbers with the store's, and repair them.
     #[command(
         after_help = "Examples:\n  tillsync reconcile --dry-run     what differs, nothing is written\n  tillsync reconcile               compare, look twice, repair\n  tillsync reconcile held          runs that wait for a decision\n  tillsync reconcile approve 12    carry a held run out\n  tillsync reconcile log           every number that was overwritten, and why"
@@ -405,6 +417,31 @@ pub enum QuarantineAction {
     },
 }
 
+/// `prices ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum PricesAction {
+    /// Values that wait for a person.
+    Held(ListArgs),
+    /// The values of one hold.
+    Show {
+        /// Its number.
+        id: i64,
+    },
+    /// Let held values through.
+    Approve {
+        /// Number of the hold.
+        id: i64,
+    },
+    /// Keep what the shop has, until the POS says something else.
+    Refuse {
+        /// Number of the hold.
+        id: i64,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
 /// `mapping ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum MappingAction {
@@ -515,6 +552,8 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         | Command::Outbox { .. }
         | Command::Quarantine { .. }
         | Command::Mapping { .. }
+        | Command::Orders(_)
+        | Command::Prices { .. }
         | Command::Ports(_)
         | Command::Receipts { .. }
         | Command::Diag { .. }
@@ -578,6 +617,12 @@ mod tests {
             "mapping list",
             "mapping forget 00123",
             "reconcile --dry-run",
+            "orders --limit 5",
+            "prices",
+            "prices held",
+            "prices show 1",
+            "prices approve 1",
+            "prices refuse 1 --reason x",
             "receipts learn a.bin b --output t.toml --name front",
             "receipts check --template unicenta --rows --dialect star a.bin",
             "receipts templates",

@@ -58,6 +58,8 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Outbox { action } => lists::outbox(&config, action.as_ref(), out),
         Command::Quarantine { action } => lists::quarantine(&config, action.as_ref(), out),
         Command::Mapping { action } => lists::mapping(&config, action.as_ref(), out),
+        Command::Orders(args) => lists::orders(&config, args, out),
+        Command::Prices { action } => lists::prices(&config, action.as_ref(), out),
         Command::Reconcile(args) => reconcile::reconcile(&config, args, out),
         Command::Backup { output } => copy(&config, output.as_deref(), out),
         Command::Restore { from } => restore(&config, from, out),

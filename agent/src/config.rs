@@ -34,6 +34,7 @@ pub mod reference;
 mod resolve;
 pub mod sources;
 mod vendure;
+mod woocommerce;
 
 pub use feeds::{FeedConfig, FeedInput};
 pub use online::{Buffers, OnlineOrders};

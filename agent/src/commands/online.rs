@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pos_adapters::{Poll, Weight};
+use sync_core::orders::Picks;
 
 use super::lanes_of;
 use crate::cli::CheckArgs;
@@ -13,9 +14,9 @@ use crate::cli::output::Output;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connect;
-use crate::platform::CallFailure;
 use crate::platform::contract::{self, Pace, Subject, Verdict};
 use crate::platform::transport::WallClock;
+use crate::platform::{CallFailure, OrderPage, OrdersSince};
 
 pub(super) fn check(path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::Result<u8> {
     let (mut report, config) = check::offline(path);
@@ -74,6 +75,9 @@ fn platforms(config: &Config) -> anyhow::Result<Vec<Probe>> {
     let mut probes = Vec::new();
     for lane in lanes_of(config)? {
         let subject = format!("platform `{}`", lane.name);
+        if let Some(read) = lane.platform.orders(OrdersSince::default()) {
+            probes.push(orders(config, &lane.name, runtime.block_on(read)));
+        }
         match runtime.block_on(lane.platform.probe()) {
             Ok(report) => {
                 let facts: Vec<String> = report.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
@@ -94,6 +98,34 @@ fn platforms(config: &Config) -> anyhow::Result<Vec<Probe>> {
         }
     }
     Ok(probes)
+}
+
+/// Whether online orders can be read, and whether it is said where their goods enter the ledger from.
+fn orders(config: &Config, platform: &str, read: Result<OrderPage, CallFailure>) -> Probe {
+    let subject = format!("online orders of `{platform}`");
+    let page = match read {
+        Ok(page) => page,
+        Err(CallFailure::Passing { reason, .. }) => {
+            return Probe::fault(subject, reason, "check the network and the address");
+        }
+        Err(CallFailure::LaneRefused { cause, detail }) => {
+            let detail = format!("{}: {detail}", cause.as_str());
+            return Probe::fault(subject, detail, "give the access the right to read orders");
+        }
+    };
+    let open = page.orders.iter().filter(|order| order.lines.iter().any(|line| line.open > 0)).count();
+    let more = if page.next.is_some() { " or more" } else { "" };
+    let picks = config.online_orders.picks_of(platform);
+    if picks == Picks::None && open > 0 {
+        return Probe::warning(
+            subject,
+            format!(
+                "{open}{more} open, and `picks = \"none\"`: what this store hands over for them is never taken off its stock, so that every count finds goods missing and the shop offers them until then"
+            ),
+            "set `[online_orders] picks` to \"platform\" if the platform is told of each shipment and pick-up, to \"pos\" if the till rings them up",
+        );
+    }
+    Probe::ok(subject, format!("{open}{more} open; goods handed over are read from: {}", picks.as_str()))
 }
 
 /// Tries what one platform promises, after asking.

@@ -17,6 +17,7 @@ use super::medusa::MedusaTable;
 use super::read::Read;
 use super::resolve::Resolver;
 use super::vendure::VendureTable;
+use super::woocommerce;
 use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
@@ -94,6 +95,7 @@ pub(super) fn table(
         "adobe-commerce" => boxed(read.deserialize::<AdobeTable>(table, path, text)),
         "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
         "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
+        "woocommerce" => boxed(read.deserialize::<woocommerce::WooTable>(table, path, text)),
         _ => None,
     }
 }

@@ -124,6 +124,11 @@ pub(super) fn feeds(
         ValueKind::Price => "prices",
         ValueKind::Incoming => "incoming",
     };
+    if kind == ValueKind::Incoming && tables.len() > 1 {
+        // What is no longer on a list is no longer on order; two lists would undo each other.
+        let fault = ConfigFault::new(FaultCode::NotAllowed, "incoming[1]", "units on order come from one list");
+        resolver.fault(fault.hint("let one query give all of them"));
+    }
     let tables = tables.into_iter().enumerate();
     tables.filter_map(|(at, table)| feed(resolver, kind, array, at, table, sources, zone)).collect()
 }
@@ -222,7 +227,8 @@ fn input(
                 resolver.fault(fault.hint(nearest_or_list(&name, databases.into_iter())));
                 return None;
             };
-            for fault in values::check_database(database, kind, table.query.as_deref(), zone).err().unwrap_or_default() {
+            for fault in values::check_database(database, kind, table.query.as_deref(), zone).err().unwrap_or_default()
+            {
                 resolver.fault(ConfigFault::new(FaultCode::NotAllowed, key(&fault.key), fault.message));
             }
             Some(FeedInput::Database { source: std::sync::Arc::clone(source), query: table.query })

@@ -199,6 +199,8 @@ pub(super) enum AnySource {
 pub(super) enum PlatformTable {
     /// A Shopify shop.
     Shopify(ShopifyTable),
+    /// A WooCommerce shop.
+    WooCommerce(super::woocommerce::WooTable),
     /// The open door for any middleware.
     Http(HttpTable),
     /// An Adobe Commerce or Magento Open Source site.

@@ -29,7 +29,8 @@ pub struct OnlineOrders {
     pub platforms: BTreeMap<String, Picks>,
     /// How tickets are recognised that ring an order up.
     pub recognise: Recognise,
-    /// The configuration says where goods handed over are read from.
+    /// The configuration says where goods handed over are read from; a platform that needs another right to read orders is
+    /// asked for them only then.
     pub is_decided: bool,
 }
 
@@ -162,8 +163,8 @@ pub(super) fn orders(resolver: &mut Resolver<'_>, table: OnlineOrdersTable, plat
         of_platforms.extend(table.picks.map(|picks| (name, picks.resolved())));
     }
     let picks = table.picks.map_or_else(Picks::default, PicksWord::resolved);
-    let is_decided =
-        table.picks.is_some() || (!platforms.is_empty() && platforms.iter().all(|name| of_platforms.contains_key(name)));
+    let is_decided = table.picks.is_some()
+        || (!platforms.is_empty() && platforms.iter().all(|name| of_platforms.contains_key(name)));
     let recognise = table.recognise.map(|table| recognise(resolver, table)).unwrap_or_default();
     let nobody = picks == Picks::None && of_platforms.values().all(|picks| *picks == Picks::None);
     if nobody && recognise != Recognise::default() {

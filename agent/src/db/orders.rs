@@ -216,7 +216,9 @@ pub fn close_absent(
             .and_then(|mut statement| statement.execute(params![lane, order, began.0]))
             .map_err(step("look for online orders that are gone"))?;
         closed += conn
-            .prepare_cached("UPDATE online_line SET open = 0 WHERE lane = ?1 AND ord = ?2 AND absent >= ?3 AND open > 0")
+            .prepare_cached(
+                "UPDATE online_line SET open = 0 WHERE lane = ?1 AND ord = ?2 AND absent >= ?3 AND open > 0",
+            )
             .and_then(|mut statement| statement.execute(params![lane, order, ABSENT_BELIEVED]))
             .map_err(step("close online orders that are gone"))?;
     }

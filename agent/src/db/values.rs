@@ -105,9 +105,7 @@ pub fn add_fact(
     told: bool,
 ) -> Result<(), DbError> {
     conn.prepare_cached("INSERT INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-        .and_then(|mut statement| {
-            statement.execute(params![seq.0, kind.as_str(), sku.0, value.micros(), at.0, told])
-        })
+        .and_then(|mut statement| statement.execute(params![seq.0, kind.as_str(), sku.0, value.micros(), at.0, told]))
         .map_err(step("record a value"))?;
     Ok(())
 }
@@ -173,13 +171,7 @@ pub fn put_hold(
 ///
 /// # Errors
 /// [`DbError::Step`].
-pub fn close_hold(
-    conn: &Connection,
-    id: i64,
-    state: &str,
-    note: Option<&str>,
-    now: Timestamp,
-) -> Result<(), DbError> {
+pub fn close_hold(conn: &Connection, id: i64, state: &str, note: Option<&str>, now: Timestamp) -> Result<(), DbError> {
     conn.prepare_cached("UPDATE value_hold SET state = ?2, note = ?3, decided_at = ?4 WHERE id = ?1")
         .and_then(|mut statement| statement.execute(params![id, state, note, now.0]))
         .map_err(step("close held values"))?;
@@ -233,9 +225,8 @@ pub fn forget(conn: &Connection, horizon: Timestamp, most: i64) -> Result<usize,
                AND EXISTS (SELECT 1 FROM fact l WHERE l.kind = f.kind AND l.sku = f.sku AND l.seq > f.seq) LIMIT ?2",
         )
         .and_then(|mut statement| {
-            let rows = statement.query_map(params![horizon.0, most], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
+            let rows = statement
+                .query_map(params![horizon.0, most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             rows.collect()
         })
         .map_err(step("read old values"))?;
@@ -244,9 +235,7 @@ pub fn forget(conn: &Connection, horizon: Timestamp, most: i64) -> Result<usize,
     }
     let lanes: Vec<(i64, String, i64)> = conn
         .prepare_cached("SELECT id, name, since FROM lane")
-        .and_then(|mut statement| {
-            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
-        })
+        .and_then(|mut statement| statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect())
         .map_err(step("read lanes"))?;
     for (seq, kind, sku, told) in &old {
         let concerned = |name: &str, since: i64| super::tables::value_kind(name) == Some(kind.as_str()) && *seq > since;

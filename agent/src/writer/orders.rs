@@ -154,13 +154,7 @@ impl Writer {
         Ok(())
     }
 
-    fn end_round(
-        &self,
-        lane: i64,
-        began_at: Timestamp,
-        end: &RoundEnd,
-        state: &mut PollState,
-    ) -> Result<(), DbError> {
+    fn end_round(&self, lane: i64, began_at: Timestamp, end: &RoundEnd, state: &mut PollState) -> Result<(), DbError> {
         if let Some(listed) = &end.listed {
             let closed = db::orders::close_absent(&self.conn, lane, listed, began_at)?;
             if closed > 0 {
@@ -211,7 +205,8 @@ impl Writer {
         self.online.recognise.take_markers_out(&mut read.lines);
         if let Some((known, _)) = db::ledger::snapshot(&self.conn, source, read.key.as_str())? {
             // How it was taken at first stays: an edit reverses what it moved, and a changed setting moves nothing old.
-            if known.lines.iter().any(|line| line.ignored.as_ref().is_some_and(|rule| rule.as_str() == orders::RUNG_UP)) {
+            if known.lines.iter().any(|line| line.ignored.as_ref().is_some_and(|rule| rule.as_str() == orders::RUNG_UP))
+            {
                 orders::ignore(&mut read.lines);
             }
             return Ok(Ok(()));
@@ -262,7 +257,8 @@ impl SetAside {
             Claim::Order(reference) => Some(reference.clone()),
             Claim::Some | Claim::No => None,
         };
-        let which = order.as_ref().map_or_else(|| "an online order".to_owned(), |order| format!("online order `{order}`"));
+        let which =
+            order.as_ref().map_or_else(|| "an online order".to_owned(), |order| format!("online order `{order}`"));
         let reason = match (ruling, &order) {
             (Ruling::Unclear, Some(_)) => format!(
                 "rung up for {which}, which several platforms have: let the till write more of the number, or set [online_orders] recognise.prefixes"

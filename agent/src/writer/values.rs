@@ -38,8 +38,35 @@ pub struct ValuesRequest {
     pub reply: SyncSender<bool>,
 }
 
+impl ValuesRequest {
+    /// A request that brings nothing yet.
+    #[must_use]
+    pub fn of(feed: String, kind: ValueKind) -> Self {
+        let (reply, _) = std::sync::mpsc::sync_channel(1);
+        Self {
+            feed,
+            kind,
+            rows: Vec::new(),
+            told: true,
+            hold: None,
+            forget_refusals: Vec::new(),
+            complete: None,
+            failed: None,
+            reply,
+        }
+    }
+
+    /// The list cannot be used.
+    #[must_use]
+    pub fn failed(self, reason: String) -> Self {
+        Self { failed: Some(reason), ..self }
+    }
+}
+
 /// Most values of one request: a sale waits no longer than their commit takes.
 pub const ROWS_MAX: usize = 2_000;
+/// How often it is written down that a list was read, if nothing else is.
+const NOTE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Writer {
     pub(super) fn take_values(&mut self, request: &ValuesRequest) -> Result<(), DbError> {
@@ -68,6 +95,13 @@ impl Writer {
         }
         if request.complete.is_some() || request.failed.is_some() {
             let before = db::values::feed(&self.conn, &request.feed)?;
+            let is_news = !before.begun
+                || before.failed != request.failed
+                || !request.rows.is_empty()
+                || before.read_at.is_none_or(|at| now.since(at) >= NOTE_EVERY || at > now);
+            if !is_news {
+                return Ok(());
+            }
             let state = FeedState {
                 begun: before.begun || request.complete.is_some(),
                 read_at: request.complete.map(|_| now).or(before.read_at),

@@ -8,3 +8,4 @@ mod documents;
 mod door;
 mod server;
 mod shop;
+mod woocommerce;

@@ -49,8 +49,8 @@ CREATE TABLE shelf_count (
 -- were gone before the platform was connected. `ref` is `name` as tickets are compared with it. `absent`: full lists that it
 -- was missing from.
 CREATE TABLE online_line (
-  lane INTEGER NOT NULL, ord TEXT NOT NULL, line TEXT NOT NULL, name TEXT NOT NULL, ref TEXT NOT NULL, item TEXT NOT NULL,
-  sku TEXT, open INTEGER NOT NULL, handed_over INTEGER NOT NULL, posted INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+  lane INTEGER NOT NULL, ord TEXT NOT NULL, line TEXT NOT NULL, name TEXT NOT NULL, ref TEXT NOT NULL DEFAULT '', item TEXT NOT NULL,
+  sku TEXT, open INTEGER NOT NULL, handed_over INTEGER NOT NULL, posted INTEGER NOT NULL DEFAULT 0, changed_at INTEGER NOT NULL,
   absent INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (lane, ord, line)
 ) STRICT, WITHOUT ROWID;
