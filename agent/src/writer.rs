@@ -602,6 +602,9 @@ impl Writer {
         self.post_movements()?;
         let frozen = self.freeze()?;
         self.flush_lanes()?;
+        if sabotage::breaks(Rule::SendBeforeCommit) {
+            self.act();
+        }
         crash::point("before_commit").map_err(|source| DbError::Io { step: "commit", source })?;
         self.execute("COMMIT")?;
         crash::point("after_commit").map_err(|source| DbError::Io { step: "commit", source })?;
