@@ -1,7 +1,5 @@
 //! A Medusa shop: seeded over its own API, with shoppers and a person who fulfils orders.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tillsync::platform::medusa::{Location, MedusaSettings};
 use tillsync::platform::transport::HttpClient;
@@ -148,12 +146,6 @@ impl MedusaShop {
     async fn store(&self, path: &str, body: Value) -> Answered {
         let headers = [("x-publishable-api-key", self.publishable.as_str())];
         post(&self.http, &self.url(path), &headers, &body).await
-    }
-
-    /// The key's own login, for what the agent does by hand.
-    pub(super) fn basic(&self) -> String {
-        let key = std::fs::read_to_string(self.key_path()).unwrap();
-        format!("Basic {}", BASE64_STANDARD.encode(format!("{key}:")))
     }
 
     /// A product with one variant; `more` are further fields of the variant.

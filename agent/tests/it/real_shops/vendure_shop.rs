@@ -110,7 +110,6 @@ impl VendureShop {
     }
 
     /// An administrator's question.
-    #[track_caller]
     pub(super) async fn admin(&self, query: &str, variables: Value) -> Value {
         let headers = [("authorization", self.token.as_str())];
         let body = json!({"query": query, "variables": variables});
