@@ -193,7 +193,9 @@ async fn a_day(shop: &impl RealShop, relay: &Relay) {
     let (hat, hat_item, _) = shop.new_article(5).await;
     let mut store = Store::start(&shop.table(&relay.base));
     store.ring_up(&format!("1,{shirt},2\n1,{hat},1\n2,{shirt},-1\n"));
-    store.until("sales and a return", async || shop.on_hand(&item).await == 9 && shop.on_hand(&hat_item).await == 4).await;
+    store
+        .until("sales and a return", async || shop.on_hand(&item).await == 9 && shop.on_hand(&hat_item).await == 4)
+        .await;
 
     relay.lose_a_reply();
     store.ring_up(&format!("3,{shirt},3\n"));
@@ -221,7 +223,11 @@ async fn a_day(shop: &impl RealShop, relay: &Relay) {
     assert_eq!((&log[0]["before"], &log[0]["after"]), (&Value::from(50), &Value::from(5)), "{log}");
 
     let audit = store.ask(&["audit", "--json"]);
-    assert_eq!((&audit["conserved"], &audit["lanes"][0]["dead_letters"]), (&Value::Bool(true), &Value::from(0)), "{audit}");
+    assert_eq!(
+        (&audit["conserved"], &audit["lanes"][0]["dead_letters"]),
+        (&Value::Bool(true), &Value::from(0)),
+        "{audit}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

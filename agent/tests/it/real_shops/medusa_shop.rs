@@ -109,7 +109,8 @@ impl MedusaShop {
         match known.pointer("/shipping_profiles/0/id").and_then(Value::as_str) {
             Some(id) => id.to_owned(),
             None => {
-                let made = self.admin("/admin/shipping-profiles", json!({"name": unique("p"), "type": "default"})).await;
+                let made =
+                    self.admin("/admin/shipping-profiles", json!({"name": unique("p"), "type": "default"})).await;
                 text(&made, "/shipping_profile/id")
             }
         }

@@ -9,9 +9,7 @@ use sync_core::model::{EntryId, IdempotencyKey, Quantity, Sku};
 use sync_core::outbox::settle::Evidence;
 use sync_core::outbox::verdict::{Answer, LaneRefusal, RowRemedy};
 use tillsync::platform::vendure::{Location, MatchBy, Vendure, VendureSettings};
-use tillsync::platform::{
-    CallFailure, Change, Found, OrdersSince, Platform, ReadBack, Sent, Target, TargetPart,
-};
+use tillsync::platform::{CallFailure, Change, Found, OrdersSince, Platform, ReadBack, Sent, Target, TargetPart};
 use tillsync::secret::SecretRef;
 
 use super::relay::Relay;
