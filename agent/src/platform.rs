@@ -15,8 +15,11 @@ use sync_core::outbox::lane::Writes;
 use sync_core::outbox::settle::Evidence;
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 
+pub mod bigcommerce;
 pub mod http;
+pub mod matching;
 pub mod shopify;
+pub mod square;
 pub mod transport;
 
 /// A boxed future, so that the trait can be used behind a pointer.

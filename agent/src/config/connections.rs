@@ -17,6 +17,9 @@ use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
 
+pub(super) mod bigcommerce;
+pub(super) mod square;
+
 /// A platform's settings, every value checked.
 pub trait Connection: Debug + Send + Sync {
     /// Lane name.
@@ -60,13 +63,14 @@ pub(super) fn table(
     path: &str,
     text: &str,
 ) -> Option<Box<dyn ConnectionTable>> {
-    // One line a kind: `"medusa" => boxed(read.deserialize::<medusa::MedusaTable>(table, path, text)),`
-    let _no_kind_yet = (read, kind, table, path, text);
-    None
+    match kind {
+        "bigcommerce" => boxed(read.deserialize::<bigcommerce::BigCommerceTable>(table, path, text)),
+        "square" => boxed(read.deserialize::<square::SquareTable>(table, path, text)),
+        _ => None,
+    }
 }
 
 /// A table that could be read.
-#[expect(dead_code, reason = "each kind of platform uses it")]
 fn boxed<T: ConnectionTable + 'static>(table: Option<T>) -> Option<Box<dyn ConnectionTable>> {
     table.map(|table| -> Box<dyn ConnectionTable> { Box::new(table) })
 }

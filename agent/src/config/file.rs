@@ -184,6 +184,10 @@ pub(super) enum PlatformTable {
     Shopify(ShopifyTable),
     /// The open door for any middleware.
     Http(HttpTable),
+    /// A BigCommerce store.
+    BigCommerce(super::connections::bigcommerce::BigCommerceTable),
+    /// A Square seller.
+    Square(super::connections::square::SquareTable),
 }
 
 /// A Shopify shop and the location whose stock this store is.

@@ -34,11 +34,9 @@ pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "seri
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
-    &["shopify", "http"],
+    &["shopify", "http", "bigcommerce", "square"],
     &[
         "woocommerce",
-        "bigcommerce",
-        "square",
         "medusa",
         "vendure",
         "adobe-commerce",
