@@ -252,7 +252,10 @@ impl Reconciler {
         }
         let wanted = |difference: &&Difference| {
             approved.is_none_or(|approved| {
-                approved.differences.iter().any(|known| known.item == difference.item && known.change() == difference.change())
+                approved
+                    .differences
+                    .iter()
+                    .any(|known| known.item == difference.item && known.change() == difference.change())
             })
         };
         let repairs: Vec<Difference> = plan.repairs().filter(wanted).cloned().collect();
@@ -270,7 +273,11 @@ impl Reconciler {
                 return Err(Trouble::Platform(format!("it has more than {PAGES_MAX} pages of numbers")));
             }
             let read = again(|| lane.platform.levels(next.clone())).await?;
-            shown.extend(read.levels.into_iter().map(|level| Shown { item: level.item, sku: level.sku, number: level.number }));
+            shown.extend(read.levels.into_iter().map(|level| Shown {
+                item: level.item,
+                sku: level.sku,
+                number: level.number,
+            }));
             next = read.next;
             if next.is_none() {
                 break;
@@ -406,7 +413,8 @@ impl Reconciler {
             let states = self.overwrites(run)?;
             let open = part.iter().any(|difference| states.get(&difference.item).is_some_and(|state| state == "sent"));
             if !open || tokio::time::Instant::now() >= until {
-                let is_written = |difference: &&Difference| states.get(&difference.item).is_some_and(|state| state == "written");
+                let is_written =
+                    |difference: &&Difference| states.get(&difference.item).is_some_and(|state| state == "written");
                 return Ok(part.iter().filter(is_written).map(|difference| difference.item.clone()).collect());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -415,7 +423,8 @@ impl Reconciler {
 
     async fn approve(&self, run: i64, who: &str) -> Result<Report, String> {
         let (lane, text) = self.held(run)?;
-        let plan: Plan = serde_json::from_str(&text).map_err(|error| format!("the held plan cannot be read: {error}"))?;
+        let plan: Plan =
+            serde_json::from_str(&text).map_err(|error| format!("the held plan cannot be read: {error}"))?;
         let decided = RunStep::Decided { run, approved: true, by: who.to_owned(), note: None };
         match self.keep(lane, decided).await {
             Some(found) if found == run => Ok(self.run(lane, who, Some(&plan)).await),
@@ -531,7 +540,9 @@ async fn again<'a, T, F: Fn() -> crate::platform::Call<'a, Result<T, CallFailure
         match call().await {
             Ok(value) => return Ok(value),
             Err(CallFailure::LaneRefused { detail, .. }) => return Err(Trouble::Platform(detail)),
-            Err(CallFailure::Passing { reason, .. }) if tries >= PAGE_TRIES_MAX => return Err(Trouble::Platform(reason)),
+            Err(CallFailure::Passing { reason, .. }) if tries >= PAGE_TRIES_MAX => {
+                return Err(Trouble::Platform(reason));
+            }
             Err(CallFailure::Passing { wait: asked, .. }) => {
                 tries += 1;
                 tokio::time::sleep(asked.unwrap_or(wait).min(PAGE_WAIT_MAX)).await;
@@ -541,7 +552,14 @@ async fn again<'a, T, F: Fn() -> crate::platform::Call<'a, Result<T, CallFailure
     }
 }
 
-fn report(lane: &ReconcileLane, run: Option<i64>, state: &'static str, pages: usize, repaired: usize, plan: Plan) -> Report {
+fn report(
+    lane: &ReconcileLane,
+    run: Option<i64>,
+    state: &'static str,
+    pages: usize,
+    repaired: usize,
+    plan: Plan,
+) -> Report {
     let summary = summary(&plan, state, repaired);
     Report { platform: lane.name.clone(), run, state, pages, repaired, summary, plan }
 }

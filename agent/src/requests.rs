@@ -51,6 +51,8 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
         | Action::DiscardEntry { .. }
         | Action::RereadSource { .. }
         | Action::DiscardQuarantined { .. }
+        | Action::ApproveValues { .. }
+        | Action::RefuseValues { .. }
         | Action::ForgetTarget { .. } => ANSWER_WAIT,
     };
     while asked.elapsed() < longest {
@@ -120,7 +122,9 @@ fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)
             | Action::DecideReconcile { .. }
             | Action::DiscardEntry { .. }
             | Action::DiscardQuarantined { .. }
-            | Action::ForgetTarget { .. } => None,
+            | Action::ForgetTarget { .. }
+            | Action::ApproveValues { .. }
+            | Action::RefuseValues { .. } => None,
         };
         commands.send(Command::Admin(Request { action, reply })).map_err(|_| STOPPING.to_owned())?;
         let done = answer.recv().map_err(|_| STOPPING.to_owned())?;
@@ -145,7 +149,9 @@ fn reconcile_ask(action: &Action) -> Option<(crate::reconcile::What, Option<Stri
         Action::Reconcile { platform, dry_run, who } => {
             Some((if *dry_run { What::DryRun } else { What::Run }, platform.clone(), who.clone()))
         }
-        Action::DecideReconcile { run, approve: true, who, .. } => Some((What::Approve { run: *run }, None, who.clone())),
+        Action::DecideReconcile { run, approve: true, who, .. } => {
+            Some((What::Approve { run: *run }, None, who.clone()))
+        }
         Action::DecideReconcile { run, approve: false, reason, who } => {
             Some((What::Refuse { run: *run, reason: reason.clone() }, None, who.clone()))
         }
@@ -154,6 +160,8 @@ fn reconcile_ask(action: &Action) -> Option<(crate::reconcile::What, Option<Stri
         | Action::RereadSource { .. }
         | Action::DiscardEntry { .. }
         | Action::DiscardQuarantined { .. }
+        | Action::ApproveValues { .. }
+        | Action::RefuseValues { .. }
         | Action::ForgetTarget { .. } => None,
     }
 }

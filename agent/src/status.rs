@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sync_core::model::Timestamp;
 
 pub mod metrics;
+pub mod online;
 pub mod page;
 pub mod server;
 pub mod view;
@@ -43,6 +44,12 @@ pub struct StatusSnapshot {
     pub sources: Vec<SourceStatus>,
     /// In the order of the configuration.
     pub lanes: Vec<LaneStatus>,
+    /// Online orders, by platform.
+    #[serde(default)]
+    pub online: Vec<online::OnlineStatus>,
+    /// Lists of prices and of units on order.
+    #[serde(default)]
+    pub lists: Vec<online::ListStatus>,
     /// What is on record.
     pub ledger: LedgerStatus,
     /// Where it is kept.

@@ -34,11 +34,13 @@ pub mod admin;
 pub mod facts;
 mod forget;
 mod lanes;
+pub mod orders;
 pub mod post;
 mod readback;
 mod record;
 pub mod repair;
 pub mod restore;
+pub mod values;
 pub mod view;
 
 pub use lanes::LaneRuntime;
@@ -143,6 +145,10 @@ pub enum Command {
     Reconcile(facts::RunRequest),
     /// Movements that no ticket stands for.
     Post(post::PostRequest),
+    /// A page of a platform's online orders.
+    Orders(orders::OrdersRequest),
+    /// Values of articles.
+    Values(values::ValuesRequest),
     /// The probe of a paused lane ended.
     Probed {
         /// Index of the lane.
@@ -265,6 +271,7 @@ pub struct Writer {
     synchronous_full: bool,
     horizon: Timestamp,
     last_moment: Timestamp,
+    online: orders::OnlineSettings,
 }
 
 struct SourceRuntime {
@@ -360,6 +367,7 @@ impl Writer {
             synchronous_full: true,
             horizon: Timestamp(i64::MIN),
             last_moment: Timestamp(0),
+            online: orders::OnlineSettings::default(),
         };
         writer.rebuild()?;
         writer.board.start(&writer.conn)?;
@@ -726,6 +734,29 @@ impl Writer {
                 let posted = self.take_postings(&request)?;
                 applied.after.push(Box::new(move |stored| {
                     let _nobody_waits = request.reply.send(stored.then_some(posted));
+                }));
+                Ok(false)
+            }
+            Command::Orders(request) => {
+                let again = self.take_orders(&request)?;
+                let wakes: Vec<Sender<Wake>> = self
+                    .sources
+                    .iter()
+                    .filter(|source| again.contains(&source.name))
+                    .filter_map(|source| source.wake.clone())
+                    .collect();
+                applied.after.push(Box::new(move |stored| {
+                    for wake in wakes.iter().filter(|_| stored) {
+                        let _ended = wake.send(Wake::Resume);
+                    }
+                    let _nobody_waits = request.reply.send(stored);
+                }));
+                Ok(false)
+            }
+            Command::Values(request) => {
+                self.take_values(&request)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored);
                 }));
                 Ok(false)
             }

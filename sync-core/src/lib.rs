@@ -23,6 +23,8 @@ pub mod audit;
 pub mod budget;
 pub mod ledger;
 pub mod model;
+pub mod orders;
 pub mod outbox;
 pub mod reconcile;
 pub mod retry;
+pub mod values;

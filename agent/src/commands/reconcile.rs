@@ -19,8 +19,7 @@ const SHOWN_MAX: usize = 50;
 pub(super) fn reconcile(config: &Config, args: &ReconcileArgs, out: &mut Output) -> anyhow::Result<u8> {
     match &args.action {
         None => {
-            let action =
-                Action::Reconcile { platform: args.platform.clone(), dry_run: args.dry_run, who: person() };
+            let action = Action::Reconcile { platform: args.platform.clone(), dry_run: args.dry_run, who: person() };
             ask(config, &action, out)
         }
         Some(ReconcileAction::Held(list)) => held(config, list, out),
@@ -30,8 +29,7 @@ pub(super) fn reconcile(config: &Config, args: &ReconcileArgs, out: &mut Output)
             ask(config, &Action::DecideReconcile { run: *run, approve: true, reason: None, who: person() }, out)
         }
         Some(ReconcileAction::Refuse { run, reason }) => {
-            let action =
-                Action::DecideReconcile { run: *run, approve: false, reason: reason.clone(), who: person() };
+            let action = Action::DecideReconcile { run: *run, approve: false, reason: reason.clone(), who: person() };
             ask(config, &action, out)
         }
     }

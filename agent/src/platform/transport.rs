@@ -248,11 +248,7 @@ impl HttpClient {
     }
 }
 
-async fn in_process(
-    server: &dyn Exchange,
-    request: RequestBuilder,
-    body_bytes_max: usize,
-) -> Result<Reply, Unreached> {
+async fn in_process(server: &dyn Exchange, request: RequestBuilder, body_bytes_max: usize) -> Result<Reply, Unreached> {
     let mut request = request.build().map_err(|error| Unreached::NotSent(chain(error)))?;
     let body = request.body().and_then(reqwest::Body::as_bytes).map(<[u8]>::to_vec).unwrap_or_default();
     let request = Request {

@@ -51,6 +51,8 @@ pub fn snapshot(
         latency: latency(&facts.counts),
         sources,
         lanes,
+        online: Vec::new(),
+        lists: Vec::new(),
     }
 }
 

@@ -117,7 +117,10 @@ impl Writer {
             let article = Article {
                 on_hand: on_hand.map(Quantity::from_micros),
                 on_its_way: !runtime.lane.is_idle(id),
-                item: target.filter(|_| !composite).and_then(|target| target.parts.first()).map(|part| part.item.clone()),
+                item: target
+                    .filter(|_| !composite)
+                    .and_then(|target| target.parts.first())
+                    .map(|part| part.item.clone()),
                 composite,
                 buffer: 0,
             };

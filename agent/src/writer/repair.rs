@@ -93,9 +93,10 @@ impl Writer {
         let key = batch_key(&self.epoch, request.lane, id, 0);
         let Some(runtime) = self.lanes.get_mut(request.lane) else { return Ok(RepairAnswer::Busy) };
         for row in request.rows.iter().filter(|row| frozen.contains(&row.sku)) {
-            remember_target(&self.conn, runtime, self.skus.get(row.sku.as_str()).copied(), row)?;
+            let Some(sku) = self.skus.get(row.sku.as_str()).copied() else { continue };
+            remember_target(&self.conn, runtime, sku, row)?;
             let written = WrittenRow { item: row.item.clone(), expected: row.shown, written: row.due, owed: 0 };
-            log(&self.conn, runtime.id, id, &written, Some(request), &row.why, now)?;
+            log(&self.conn, runtime.id, id, &written, Some((request, sku)), &row.why, now)?;
         }
         let taken = request.rows.iter().filter(|row| frozen.contains(&row.sku));
         for (sku, on_hand) in taken.filter_map(|row| Some((*self.skus.get(row.sku.as_str())?, row.on_hand))) {
@@ -132,6 +133,46 @@ impl Writer {
         Ok(None)
     }
 
+    /// Freezes what is left of a repair, some of whose rows were refused before anything took effect. The key is another
+    /// one: the request is another one, and platforms remember what they refused.
+    pub(super) fn narrow_repair(
+        &mut self,
+        index: usize,
+        batch: BatchId,
+        kept: &[BatchItem],
+        reason: &str,
+    ) -> Result<(), DbError> {
+        let now = self.now();
+        let key = batch_key(&self.epoch, index, batch, now.0);
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        let items = runtime.parts(kept);
+        let before = runtime.frozen.get(&batch).map(|frozen| frozen.rows.clone()).unwrap_or_default();
+        let (rows, left): (Vec<WrittenRow>, Vec<WrittenRow>) =
+            before.into_iter().partition(|row| items.contains_key(&row.item));
+        for row in &left {
+            tracing::warn!(
+                lane = runtime.name,
+                item = row.item,
+                reason,
+                "An article is not repaired now; the next reconciliation looks again"
+            );
+            drop_one(&self.conn, batch, &row.item)?;
+        }
+        let body = runtime.platform.encode_absolute(&key, &absolute(&rows));
+        let row = BatchRow {
+            id: batch,
+            key,
+            stage: Stage::Absolute,
+            body: Some(body),
+            items: kept.to_vec(),
+            frozen_at: now,
+            rows,
+        };
+        db::outbox::put_batch(&self.conn, runtime.id, &row)?;
+        runtime.frozen.insert(batch, Frozen::from(&row));
+        Ok(())
+    }
+
     fn repair_entry(&mut self, sku: SkuId) -> Entry {
         Entry {
             id: self.take_entry_id(),
@@ -149,13 +190,10 @@ impl Writer {
 }
 
 /// An article that was never sold has no place yet: the compared item is it.
-fn remember_target(
-    conn: &Connection,
-    runtime: &mut LaneRuntime,
-    sku: Option<SkuId>,
-    row: &RepairRow,
-) -> Result<(), DbError> {
-    let Some(sku) = sku.filter(|sku| !runtime.targets.contains_key(sku)) else { return Ok(()) };
+fn remember_target(conn: &Connection, runtime: &mut LaneRuntime, sku: SkuId, row: &RepairRow) -> Result<(), DbError> {
+    if runtime.targets.contains_key(&sku) {
+        return Ok(());
+    }
     let target = Target { parts: vec![TargetPart { item: row.item.clone(), per: 1 }] };
     let state = sync_core::outbox::lane::TargetState::Known { rows: 1 };
     let stored = db::tables::TargetRow { sku, target: Some(target.clone()), state: state.clone() };
@@ -171,13 +209,13 @@ pub(super) fn log(
     lane: i64,
     batch: BatchId,
     row: &WrittenRow,
-    request: Option<&RepairRequest>,
+    repair: Option<(&RepairRequest, SkuId)>,
     why: &str,
     now: Timestamp,
 ) -> Result<(), DbError> {
     conn.prepare_cached(
-        "INSERT INTO overwrite (lane, item, before, after, why, at, batch, run, who, state)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'sent')",
+        "INSERT INTO overwrite (lane, item, before, after, why, at, batch, run, who, sku, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'sent')",
     )
     .and_then(|mut statement| {
         statement.execute(params![
@@ -188,8 +226,9 @@ pub(super) fn log(
             why,
             now.0,
             batch.0,
-            request.map(|request| request.run),
-            request.map_or("settling", |request| request.who.as_str())
+            repair.map(|(request, _)| request.run),
+            repair.map_or("settling", |(request, _)| request.who.as_str()),
+            repair.map(|(_, sku)| sku.0)
         ])
     })
     .map_err(step("log an overwrite"))?;
@@ -215,6 +254,14 @@ pub(super) fn written(
         .and_then(|mut statement| statement.execute(params![lane, item.entry.sku.0, item.entry.last.0, note]))
         .map_err(step("supersede dead letters"))?;
     }
+    Ok(())
+}
+
+/// One overwrite of a batch was given up.
+fn drop_one(conn: &Connection, batch: BatchId, item: &str) -> Result<(), DbError> {
+    conn.prepare_cached("UPDATE overwrite SET state = 'dropped' WHERE batch = ?1 AND item = ?2 AND state = 'sent'")
+        .and_then(|mut statement| statement.execute(params![batch.0, item]))
+        .map_err(step("log an overwrite"))?;
     Ok(())
 }
 

@@ -1,3 +1,6 @@
 //! The agent against its surroundings, one module per subject.
 
+mod lanes;
+mod online;
 mod platforms;
+mod real_shops;

@@ -50,9 +50,6 @@ pub(in crate::config) struct BigCommerceTable {
     /// Orders that are shipped go out from this store.
     #[schemars(extend("default" = true))]
     ships_orders: Option<bool>,
-    /// Send prices, if there is a list of them.
-    #[schemars(extend("default" = false))]
-    prices: Option<bool>,
     /// How long an accepted change may take to show; numbers are not read before.
     #[schemars(extend("default" = "10s"))]
     read_lag: Option<String>,
@@ -113,7 +110,6 @@ impl ConnectionTable for BigCommerceTable {
             channel: self.channel,
             match_by: match_by(self.r#match),
             ships: if self.ships_orders.unwrap_or(true) { Ships::Here } else { Ships::Elsewhere },
-            prices: self.prices.unwrap_or(false),
             read_lag,
             settle_after,
             ..BigCommerceSettings::new(url, i64::from(location), token.clone(), stock_falls?)
@@ -159,6 +155,7 @@ impl Connection for BigCommerceConfig {
 
     fn connect(&self, parts: &Parts) -> anyhow::Result<Arc<dyn Platform>> {
         anyhow::ensure!(!self.settings.base_url.cannot_be_a_base(), "the address of the store takes no path");
-        Ok(Arc::new(BigCommerce::new(self.settings.clone(), parts.http.clone(), Arc::clone(&parts.wall))))
+        let settings = BigCommerceSettings { prices: parts.values.prices, ..self.settings.clone() };
+        Ok(Arc::new(BigCommerce::new(settings, parts.http.clone(), Arc::clone(&parts.wall))))
     }
 }

@@ -37,9 +37,6 @@ pub(in crate::config) struct SquareTable {
     token: Option<String>,
     /// Which field of a variation is the POS's article number.
     r#match: Option<MatchWord>,
-    /// Send prices, if there is a list of them.
-    #[schemars(extend("default" = false))]
-    prices: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -66,7 +63,6 @@ impl ConnectionTable for SquareTable {
         let (token, url) = (token?, base_url?.parse().ok()?);
         let settings = SquareSettings {
             match_by: match_by(self.r#match),
-            prices: self.prices.unwrap_or(false),
             ..SquareSettings::new(url, location?, token.clone())
         };
         Some(Arc::new(SquareConfig { name: LaneName::new(name), token, settings, key: key("token") }))
@@ -98,6 +94,7 @@ impl Connection for SquareConfig {
 
     fn connect(&self, parts: &Parts) -> anyhow::Result<Arc<dyn Platform>> {
         anyhow::ensure!(!self.settings.base_url.cannot_be_a_base(), "the address of Square takes no path");
-        Ok(Arc::new(Square::new(self.settings.clone(), parts.http.clone(), Arc::clone(&parts.wall))))
+        let settings = SquareSettings { prices: parts.values.prices, ..self.settings.clone() };
+        Ok(Arc::new(Square::new(settings, parts.http.clone(), Arc::clone(&parts.wall))))
     }
 }

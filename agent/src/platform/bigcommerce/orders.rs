@@ -77,6 +77,7 @@ impl Client {
         Some(OnlineOrder {
             id: order.id.to_string(),
             name: order.id.to_string(),
+            placed_at: date(&order.date_created),
             changed_at: date(&order.date_modified)?,
             lines,
         })
@@ -97,7 +98,8 @@ impl Client {
         } else {
             (0, line.quantity_shipped)
         };
-        Some(OrderLine { id: line.id.to_string(), item: item.to_string(), open, handed_over })
+        let sku = line.sku.as_deref().filter(|sku| !sku.is_empty()).map(Sku::from);
+        Some(OrderLine { id: line.id.to_string(), item: item.to_string(), sku, open, handed_over })
     }
 }
 

@@ -54,6 +54,7 @@ fn order(order: &Order) -> Option<OnlineOrder> {
     Some(OnlineOrder {
         id: order.id.clone(),
         name: order.reference_id.clone().unwrap_or_else(|| order.id.clone()),
+        placed_at: parse_time(&order.created_at),
         changed_at: parse_time(&order.updated_at)?,
         lines,
     })
@@ -73,7 +74,7 @@ fn order_line(order: &Order, line: &LineItem) -> Option<OrderLine> {
     if matches!(order.state.as_str(), "CANCELED" | "COMPLETED") {
         open = 0;
     }
-    Some(OrderLine { id: line.uid.clone(), item, open, handed_over })
+    Some(OrderLine { id: line.uid.clone(), item, sku: None, open, handed_over })
 }
 
 /// Units of the line that the fulfilment is about.
