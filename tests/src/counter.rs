@@ -39,6 +39,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// As sent.
     pub body: Bytes,
+    /// [`Machine::take_key`] was called for it before.
+    pub holds_key: bool,
 }
 
 impl Request {
@@ -252,6 +254,7 @@ async fn serve<M: Machine>(
         query,
         headers: headers.clone(),
         body: body.clone(),
+        holds_key: false,
     };
     let kind = if M::is_write(&request) { On::Write } else { On::Read };
     let fault = locked(&shop.faults).strike(kind);
@@ -281,9 +284,10 @@ impl<M: Machine> Clerk<M> {
 }
 
 impl<M: Machine> Desk for Clerk<M> {
-    fn serve(&self, _incoming: &Incoming) -> Reply {
+    fn serve(&self, incoming: &Incoming) -> Reply {
         let now_us = self.shop.now_us();
-        let response = locked(&self.shop.machine).handle(&self.request, now_us);
+        let request = Request { holds_key: incoming.holds_key, ..self.request.clone() };
+        let response = locked(&self.shop.machine).handle(&request, now_us);
         self.reply(response)
     }
 

@@ -27,6 +27,7 @@ fn ask(store: &mut BigCommerceMachine, method: &str, path: &str, body: &Value, a
         query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         headers,
         body: Bytes::from(body.to_string()),
+        holds_key: false,
     };
     store.handle(&request, at)
 }

@@ -16,7 +16,8 @@ use crate::platform::bigcommerce::{API_BASE, BigCommerce, BigCommerceSettings, R
 use crate::platform::{Platform, SETTLE_AFTER};
 use crate::secret::SecretRef;
 
-const SECOND: Duration = Duration::from_secs(1);
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_mins(10);
 
 /// A BigCommerce store and the location whose stock this store is.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -55,7 +56,7 @@ pub(in crate::config) struct BigCommerceTable {
     read_lag: Option<String>,
     /// How long the shop may still work on a request whose reply was lost.
     #[schemars(extend("default" = "65s"))]
-    settle_after: Option<String>,
+    settle: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -101,10 +102,10 @@ impl ConnectionTable for BigCommerceTable {
             .and_then(|token| reference(resolver, &key("token"), &token));
         let stock_falls = stock_falls(resolver, &key("stock_falls"), self.stock_falls);
         let location: u32 = resolver.number(&key("location"), self.location, 1..=i64::from(i32::MAX), 1);
-        let durations = SECOND..=600 * SECOND;
+        let durations = SHORTEST..=LONGEST;
         let read_lag = resolver.duration(&key("read_lag"), self.read_lag.as_deref(), durations.clone(), READ_LAG);
         let settle_after =
-            resolver.duration(&key("settle_after"), self.settle_after.as_deref(), durations, SETTLE_AFTER);
+            resolver.duration(&key("settle"), self.settle.as_deref(), durations, SETTLE_AFTER);
         let (token, url) = (token?, base_url?.parse().ok()?);
         let settings = BigCommerceSettings {
             channel: self.channel,
