@@ -13,8 +13,8 @@ use super::faults::{ConfigFault, FaultCode};
 use super::file::MatchWord;
 use super::platforms::{PlainHttp, address, reference};
 use super::resolve::Resolver;
-use crate::platform::{Platform, SETTLE_AFTER};
 use crate::platform::medusa::{Location, MatchBy, Medusa, MedusaSettings};
+use crate::platform::{Platform, SETTLE_AFTER};
 use crate::secret::SecretRef;
 
 const KIND: &str = "medusa";

@@ -12,8 +12,8 @@ use super::file::MatchWord;
 use super::medusa::{SETTLE_RANGE, currency};
 use super::platforms::{PlainHttp, address, reference};
 use super::resolve::Resolver;
-use crate::platform::{Platform, SETTLE_AFTER};
 use crate::platform::vendure::{Location, MatchBy, Vendure, VendureSettings};
+use crate::platform::{Platform, SETTLE_AFTER};
 use crate::secret::SecretRef;
 
 const KIND: &str = "vendure";
@@ -141,5 +141,42 @@ impl Connection for VendureConfig {
         settings.prices = parts.values.prices;
         settings.backorder_while_incoming = parts.values.backorder_while_incoming;
         Ok(Arc::new(Vendure::new(settings, parts.http.clone(), Arc::clone(&parts.wall))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::parse;
+
+    fn faults(table: &str) -> Vec<String> {
+        let text = format!(
+            "[store]\nid = \"s\"\n[state]\npath = \"/tmp/s\"\n[[source]]\nname = \"t\"\nkind = \"file\"\npath = \"/tmp/t.csv\"\nprofile = \"generic\"\n[[platform]]\n{table}"
+        );
+        match parse(&text, Path::new("agent.toml")) {
+            Ok(_) => Vec::new(),
+            Err(faults) => {
+                faults.iter().map(|fault| fault.key.clone()).filter(|key| key.contains("platform")).collect()
+            }
+        }
+    }
+
+    #[test]
+    fn medusa_and_vendure_name_all_that_is_missing_or_wrong_at_once() {
+        let medusa =
+            "kind = \"medusa\"\nurl = \"https://shop.example.com\"\nlocation = \"Main Street\"\nkey = \"env:KEY\"\n";
+        assert_eq!(faults(medusa), [] as [&str; 0]);
+        let wrong = "kind = \"medusa\"\nurl = \"http://shop.example.com\"\nkey = \"sk_0123456789\"\ncurrency = \"euro\"\nin_flight = 99\nsettle = \"1d\"\n";
+        let keys = ["url", "location", "key", "currency", "in_flight", "settle"];
+        assert_eq!(faults(wrong), keys.map(|key| format!("platform[0].{key}")));
+        let vendure = "kind = \"vendure\"\nurl = \"https://shop.example.com/admin-api\"\nkey = \"env:KEY\"\n";
+        assert_eq!(faults(vendure), [] as [&str; 0]);
+        assert_eq!(faults(&format!("{vendure}match = \"barcode\"\nbarcode_field = \"ean\"\n")), [] as [&str; 0]);
+        for field in ["", "barcode_field = \"e-a-n\"\n", "barcode_field = \"1st\"\n"] {
+            let table = format!("{vendure}match = \"sku-then-barcode\"\n{field}");
+            assert_eq!(faults(&table), ["platform[0].barcode_field"], "{field}");
+        }
+        assert_eq!(faults(&format!("{vendure}barcode_field = \"ean\"\n")), ["platform[0].barcode_field"]);
     }
 }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot do its work fails the test")]
 
+mod agent;
 mod medusa;
 mod medusa_shop;
 mod relay;

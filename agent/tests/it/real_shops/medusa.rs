@@ -109,7 +109,10 @@ async fn the_numbers_of_the_location_are_read_page_by_page() {
     let (shirt, hat, elsewhere) = (shop.stocked(10).await, shop.stocked(0).await, shop.article(json!({})).await);
     let all = levels(&medusa).await;
     let of = |item: &str| {
-        all.iter().filter(|level| level.item == item).map(|level| (level.sku.as_str(), level.number)).collect::<Vec<_>>()
+        all.iter()
+            .filter(|level| level.item == item)
+            .map(|level| (level.sku.as_str(), level.number))
+            .collect::<Vec<_>>()
     };
     assert_eq!(of(&shirt.item), [(shirt.sku.as_str(), 10)]);
     assert_eq!(of(&hat.item), [(hat.sku.as_str(), 0)]);
@@ -187,7 +190,11 @@ async fn a_price_is_changed_and_no_other_price_with_it() {
     let list = super::web::text(&shop.admin("/admin/price-lists", sale).await, "/price_list/id");
     let item = one_part(&found(&*prices, &shirt.sku).await).0;
     assert_eq!(tell(&*prices, &item, 7_250_000).await, Answer::Applied { reference: None });
-    assert_eq!(tell(&*prices, &item, 7_250_000).await, Answer::Applied { reference: None }, "once more changes nothing");
+    assert_eq!(
+        tell(&*prices, &item, 7_250_000).await,
+        Answer::Applied { reference: None },
+        "once more changes nothing"
+    );
     let found = shop.read(&format!("/admin/products/{}?fields=*variants.prices", shirt.product)).await.good();
     let mut seen: Vec<String> = found["product"]["variants"][0]["prices"]
         .as_array()
@@ -210,7 +217,8 @@ async fn units_on_order_are_told_and_backorders_follow_them() {
     let shirt = shop.stocked(3).await;
     let item = one_part(&found(&*incoming, &shirt.sku).await).0;
     let backorders = || async {
-        let found = shop.read(&format!("/admin/products/{}?fields=variants.allow_backorder", shirt.product)).await.good();
+        let found =
+            shop.read(&format!("/admin/products/{}?fields=variants.allow_backorder", shirt.product)).await.good();
         found["product"]["variants"][0]["allow_backorder"].clone()
     };
     assert_eq!(backorders().await, Value::Bool(false));

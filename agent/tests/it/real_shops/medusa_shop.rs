@@ -1,7 +1,5 @@
 //! A Medusa shop: seeded over its own API, with shoppers and a person who fulfils orders.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tillsync::platform::medusa::{Location, MedusaSettings};
 use tillsync::platform::transport::HttpClient;
@@ -111,7 +109,8 @@ impl MedusaShop {
         match known.pointer("/shipping_profiles/0/id").and_then(Value::as_str) {
             Some(id) => id.to_owned(),
             None => {
-                let made = self.admin("/admin/shipping-profiles", json!({"name": unique("p"), "type": "default"})).await;
+                let made =
+                    self.admin("/admin/shipping-profiles", json!({"name": unique("p"), "type": "default"})).await;
                 text(&made, "/shipping_profile/id")
             }
         }
@@ -148,12 +147,6 @@ impl MedusaShop {
     async fn store(&self, path: &str, body: Value) -> Answered {
         let headers = [("x-publishable-api-key", self.publishable.as_str())];
         post(&self.http, &self.url(path), &headers, &body).await
-    }
-
-    /// The key's own login, for what the agent does by hand.
-    pub(super) fn basic(&self) -> String {
-        let key = std::fs::read_to_string(self.key_path()).unwrap();
-        format!("Basic {}", BASE64_STANDARD.encode(format!("{key}:")))
     }
 
     /// A product with one variant; `more` are further fields of the variant.

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use sync_core::model::{IdempotencyKey, Sku};
 use sync_core::outbox::verdict::Answer;
-use tillsync::platform::{
-    Absolute, Found, Level, OnlineOrder, OrdersSince, Platform, ReadBack, Target, TargetPart,
-};
+use tillsync::platform::{Absolute, Found, Level, OnlineOrder, OrdersSince, Platform, ReadBack, Target, TargetPart};
 
 use super::web::unique;
 

@@ -80,7 +80,8 @@ impl VendureShop {
         let category = text(&self.admin(category, json!({})).await, "/createTaxCategory/id");
         let rate = "mutation($z:ID!,$t:ID!){createTaxRate(input:{name:\"none\",enabled:true,value:0,categoryId:$t,zoneId:$z}){id}}";
         self.admin(rate, json!({"z": zone, "t": category})).await;
-        let channel = "mutation($z:ID!){updateChannel(input:{id:1,defaultTaxZoneId:$z,defaultShippingZoneId:$z}){__typename}}";
+        let channel =
+            "mutation($z:ID!){updateChannel(input:{id:1,defaultTaxZoneId:$z,defaultShippingZoneId:$z}){__typename}}";
         self.admin(channel, json!({"z": zone})).await;
         let shipping = "mutation{createShippingMethod(input:{code:\"standard\",fulfillmentHandler:\"manual-fulfillment\",\
             checker:{code:\"default-shipping-eligibility-checker\",arguments:[{name:\"orderMinimum\",value:\"0\"}]},\
@@ -95,7 +96,8 @@ impl VendureShop {
 
     /// An API key of a new role with these permissions.
     pub(super) async fn new_key(&self, permissions: &[&str]) -> String {
-        let role = "mutation($c:String!,$p:[Permission!]!){createRole(input:{code:$c,description:$c,permissions:$p}){id}}";
+        let role =
+            "mutation($c:String!,$p:[Permission!]!){createRole(input:{code:$c,description:$c,permissions:$p}){id}}";
         let role = self.admin(role, json!({"c": unique("role"), "p": permissions})).await;
         let key = "mutation($r:[ID!]!){createApiKey(input:{roleIds:$r,translations:[{languageCode:en,name:\"agent\"}]}){apiKey}}";
         text(&self.admin(key, json!({"r": [text(&role, "/createRole/id")]})).await, "/createApiKey/apiKey")
@@ -110,7 +112,6 @@ impl VendureShop {
     }
 
     /// An administrator's question.
-    #[track_caller]
     pub(super) async fn admin(&self, query: &str, variables: Value) -> Value {
         let headers = [("authorization", self.token.as_str())];
         let body = json!({"query": query, "variables": variables});
@@ -121,7 +122,8 @@ impl VendureShop {
 
     async fn shop(&self, session: Option<&str>, query: &str, variables: Value) -> Answered {
         let headers: Vec<(&str, &str)> = session.map(|session| ("authorization", session)).into_iter().collect();
-        post(&self.http, &format!("{}/shop-api", self.base), &headers, &json!({"query": query, "variables": variables})).await
+        post(&self.http, &format!("{}/shop-api", self.base), &headers, &json!({"query": query, "variables": variables}))
+            .await
     }
 
     /// A product with one variant of which there is this much; `more` are further fields of the variant.
@@ -173,7 +175,8 @@ impl VendureShop {
         let add = "mutation($v:ID!,$q:Int!){addItemToOrder(productVariantId:$v,quantity:$q){__typename ...on ErrorResult{errorCode}}}";
         let added = self.shop(None, add, json!({"v": variant, "q": quantity})).await;
         let refusal = |answer: &Value| {
-            let code = answer.pointer("/data").and_then(|data| data.as_object()?.values().next()?.get("errorCode").cloned());
+            let code =
+                answer.pointer("/data").and_then(|data| data.as_object()?.values().next()?.get("errorCode").cloned());
             code.or_else(|| answer.get("errors").cloned()).map(|code| code.to_string())
         };
         if let Some(refusal) = refusal(&added.json) {
@@ -182,10 +185,22 @@ impl VendureShop {
         let session = format!("Bearer {}", added.headers.get("vendure-auth-token").unwrap().to_str().unwrap());
         let mail = format!("{}@example.com", unique("shopper"));
         let steps = [
-            ("mutation($m:String!){setCustomerForOrder(input:{firstName:\"A\",lastName:\"B\",emailAddress:$m}){__typename ...on ErrorResult{errorCode}}}", json!({"m": mail})),
-            ("mutation{setOrderShippingAddress(input:{fullName:\"A\",streetLine1:\"1\",city:\"X\",postalCode:\"1\",countryCode:\"US\"}){__typename ...on ErrorResult{errorCode}}}", json!({})),
-            ("mutation($s:[ID!]!){setOrderShippingMethod(shippingMethodId:$s){__typename ...on ErrorResult{errorCode}}}", json!({"s": [self.shipping(&session).await]})),
-            ("mutation{transitionOrderToState(state:\"ArrangingPayment\"){__typename ...on ErrorResult{errorCode}}}", json!({})),
+            (
+                "mutation($m:String!){setCustomerForOrder(input:{firstName:\"A\",lastName:\"B\",emailAddress:$m}){__typename ...on ErrorResult{errorCode}}}",
+                json!({"m": mail}),
+            ),
+            (
+                "mutation{setOrderShippingAddress(input:{fullName:\"A\",streetLine1:\"1\",city:\"X\",postalCode:\"1\",countryCode:\"US\"}){__typename ...on ErrorResult{errorCode}}}",
+                json!({}),
+            ),
+            (
+                "mutation($s:[ID!]!){setOrderShippingMethod(shippingMethodId:$s){__typename ...on ErrorResult{errorCode}}}",
+                json!({"s": [self.shipping(&session).await]}),
+            ),
+            (
+                "mutation{transitionOrderToState(state:\"ArrangingPayment\"){__typename ...on ErrorResult{errorCode}}}",
+                json!({}),
+            ),
         ];
         for (query, variables) in steps {
             let done = self.shop(Some(&session), query, variables).await;

@@ -64,7 +64,8 @@ pub(super) struct Answered {
 }
 
 pub(super) async fn post(http: &HttpClient, url: &str, headers: &[(&str, &str)], body: &Value) -> Answered {
-    let mut request = http.post(url).timeout(PATIENCE).header("content-type", "application/json").body(body.to_string());
+    let mut request =
+        http.post(url).timeout(PATIENCE).header("content-type", "application/json").body(body.to_string());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
