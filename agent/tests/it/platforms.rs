@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot do its work fails the test")]
 
+mod bigcommerce;
 mod documents;
 mod door;
 mod server;
 mod shop;
+mod square;
 mod woocommerce;

@@ -46,7 +46,13 @@ impl NewVariant {
     /// Tracked by variant, with this number.
     #[must_use]
     pub fn stocked(sku: &str, stock: i64) -> Self {
-        Self { sku: sku.to_owned(), upc: String::new(), tracking: Tracking::Variant, stock: Some(stock), safety_stock: 0 }
+        Self {
+            sku: sku.to_owned(),
+            upc: String::new(),
+            tracking: Tracking::Variant,
+            stock: Some(stock),
+            safety_stock: 0,
+        }
     }
 }
 
@@ -94,6 +100,7 @@ pub struct BigCommerceMachine {
     window: (i64, u64),
     invalid: u64,
     overloaded: u64,
+    refused_by_quota: u64,
     transactions: u64,
     /// Online orders that come in while the next adjustment is under way: before it is decided.
     pub(super) inside: Vec<(String, i64)>,
@@ -120,6 +127,7 @@ impl BigCommerceMachine {
             window: (0, 0),
             invalid: 0,
             overloaded: 0,
+            refused_by_quota: 0,
             transactions: 0,
             inside: Vec::new(),
             settings,
@@ -182,6 +190,12 @@ impl BigCommerceMachine {
         self.overloaded = requests;
     }
 
+    /// Requests that came beyond the quota.
+    #[must_use]
+    pub const fn refused_by_quota(&self) -> u64 {
+        self.refused_by_quota
+    }
+
     /// Somebody changes a number in the store's admin.
     pub fn change_elsewhere(&mut self, sku: &str, delta: i64, now_us: i64) -> bool {
         self.move_stock(sku, delta, Cause::Elsewhere, now_us)
@@ -225,10 +239,6 @@ impl BigCommerceMachine {
     }
 
     fn let_in(&mut self, request: &Request, now_us: i64) -> Result<(), Response> {
-        if self.overloaded > 0 {
-            self.overloaded -= 1;
-            return Err(Response::json(429, &json!({"status": 429, "title": "Too many requests"})));
-        }
         let token = request.header("x-auth-token").unwrap_or_default();
         if !self.settings.tokens.iter().any(|known| known == token) {
             return Err(Response::json(401, &json!({"status": 401, "title": "You are not authorized"})));
@@ -238,6 +248,7 @@ impl BigCommerceMachine {
             self.window = (now_us, 0);
         }
         if self.window.1 >= self.settings.quota {
+            self.refused_by_quota += 1;
             return Err(Response::json(429, &json!({"status": 429, "title": "Too many requests"})));
         }
         self.window.1 += 1;
@@ -273,7 +284,10 @@ impl BigCommerceMachine {
             (_, _) => return self.not_found(),
         };
         if !allowed {
-            return Response::json(403, &json!({"status": 403, "title": "You don't have a required scope to access the endpoint"}));
+            return Response::json(
+                403,
+                &json!({"status": 403, "title": "You don't have a required scope to access the endpoint"}),
+            );
         }
         match (request.method.as_str(), path) {
             ("POST", "/v3/inventory/adjustments/relative") => self.adjust(request, false, now_us),
@@ -290,7 +304,10 @@ impl BigCommerceMachine {
     }
 
     fn problem(&mut self, title: &str) -> Response {
-        Response::json(422, &json!({"status": 422, "title": title, "type": "https://example.com/status-codes", "errors": {}}))
+        Response::json(
+            422,
+            &json!({"status": 422, "title": title, "type": "https://example.com/status-codes", "errors": {}}),
+        )
     }
 
     fn adjust(&mut self, request: &Request, absolute: bool, now_us: i64) -> Response {
@@ -331,18 +348,23 @@ impl BigCommerceMachine {
         }
         let sku = item.get("sku").and_then(Value::as_str);
         let (variant_id, product_id) = (number("variant_id"), number("product_id"));
-        let named = self.variants.iter().find(|v| {
-            variant_id == Some(v.id) || product_id == Some(v.product) || sku.is_some_and(|sku| sku == v.sku)
-        });
+        let named = self
+            .variants
+            .iter()
+            .find(|v| variant_id == Some(v.id) || product_id == Some(v.product) || sku.is_some_and(|sku| sku == v.sku));
         let Some(variant) = named else { return Err(format!("Item {item} was not found")) };
         let keeper = match (variant.tracking, variant_id.or(sku.map(|_| 0)), product_id) {
             (Tracking::None, _, _) => return Err(format!("[Item with variant_id {} is not tracked]", variant.id)),
             (Tracking::Product, Some(_), _) => {
                 let id = variant.id;
-                return Err(format!("[Item with variant_id {id} is tracked by product, please update stock by product id]"));
+                return Err(format!(
+                    "[Item with variant_id {id} is tracked by product, please update stock by product id]"
+                ));
             }
             (Tracking::Variant, _, Some(id)) => {
-                return Err(format!("[Item with product_id {id} is tracked by variant, please update stock by variant id]"));
+                return Err(format!(
+                    "[Item with product_id {id} is tracked by variant, please update stock by variant id]"
+                ));
             }
             (Tracking::Product, None, _) => (false, variant.product),
             (Tracking::Variant, _, None) => (true, variant.id),
@@ -366,8 +388,7 @@ impl BigCommerceMachine {
             return Some(format!("Items with identity: [sku {sku}] requires absolute adjustment before relative"));
         }
         let short = sums.iter().any(|(key, sum)| {
-            *sum < 0
-                && self.levels.get(key).is_some_and(|level| level.on_hand - level.safety_stock + sum < 0)
+            *sum < 0 && self.levels.get(key).is_some_and(|level| level.on_hand - level.safety_stock + sum < 0)
         });
         short.then(|| "Adjustment cannot be applied: the item does not have enough stock".to_owned())
     }
@@ -407,14 +428,15 @@ pub(super) const fn keeper(variant: &Variant) -> Option<Keeper> {
 
 impl Machine for BigCommerceMachine {
     fn handle(&mut self, request: &Request, now_us: i64) -> Response {
+        if self.overloaded > 0 {
+            self.overloaded -= 1;
+            return Response::json(429, &json!({"status": 429, "title": "Too many requests"}));
+        }
         let mut response = match self.let_in(request, now_us) {
             Ok(()) => self.route(request, now_us),
-            Err(response) if self.overloaded > 0 || response.status == 401 => return response,
             Err(response) => response,
         };
-        if response.status != 429 || self.window.1 >= self.settings.quota {
-            response.headers.extend(self.quota_headers(now_us));
-        }
+        response.headers.extend(self.quota_headers(now_us));
         response
     }
 

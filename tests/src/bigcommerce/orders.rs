@@ -1,6 +1,6 @@
 //! Online orders: what they take, and when.
 
-use jiff::fmt::rfc2822;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::{Value, json};
 
 use super::machine::BigCommerceMachine;
@@ -174,6 +174,6 @@ impl BigCommerceMachine {
 fn mail_date(us: i64) -> String {
     jiff::Timestamp::from_microsecond(us)
         .ok()
-        .and_then(|at| rfc2822::to_string(&at.to_zoned(jiff::tz::TimeZone::UTC)).ok())
+        .and_then(|at| DateTimePrinter::new().timestamp_to_string(&at).ok())
         .unwrap_or_default()
 }

@@ -49,9 +49,8 @@ impl BigCommerceMachine {
         let (skus, variants, products) =
             (list(request, "sku:in"), list(request, "variant_id:in"), list(request, "product_id:in"));
         let wanted = |variant: &Variant| {
-            let among = |asked: &Option<Vec<String>>, value: String| {
-                asked.as_ref().is_none_or(|asked| asked.contains(&value))
-            };
+            let among =
+                |asked: &Option<Vec<String>>, value: String| asked.as_ref().is_none_or(|asked| asked.contains(&value));
             among(&skus, variant.sku.clone())
                 && among(&variants, variant.id.to_string())
                 && among(&products, variant.product.to_string())

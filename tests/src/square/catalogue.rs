@@ -106,8 +106,7 @@ impl SquareMachine {
     /// `POST /v2/catalog/batch-retrieve`.
     pub(super) fn retrieve(&self, body: &Value) -> Value {
         let asked = ids(body, "object_ids").unwrap_or_default();
-        let rows: Vec<Value> =
-            asked.iter().filter_map(|id| Some(self.object(id, self.variations.get(id)?))).collect();
+        let rows: Vec<Value> = asked.iter().filter_map(|id| Some(self.object(id, self.variations.get(id)?))).collect();
         json!({"objects": rows})
     }
 
@@ -132,7 +131,11 @@ impl SquareMachine {
                 return Err(Refusal::new(404, "NOT_FOUND", &format!("object {id} was not found")));
             };
             if object.get("version").and_then(Value::as_u64) != Some(known.version) {
-                return Err(Refusal::new(400, "VERSION_MISMATCH", "Object version does not match latest database version."));
+                return Err(Refusal::new(
+                    400,
+                    "VERSION_MISMATCH",
+                    "Object version does not match latest database version.",
+                ));
             }
         }
         for object in &objects {

@@ -103,7 +103,13 @@ impl SquareMachine {
         };
         let (from, to) = if delta < 0 { ("IN_STOCK", "SOLD") } else { ("NONE", "IN_STOCK") };
         let what = What::Adjustment { from: from.to_owned(), to: to.to_owned(), units: delta };
-        self.add_change(Change { variation: id.clone(), occurred_us: now_us, created_us: now_us, reference: None, what });
+        self.add_change(Change {
+            variation: id.clone(),
+            occurred_us: now_us,
+            created_us: now_us,
+            reference: None,
+            what,
+        });
         let entry = self.entry(&id, cause, delta);
         self.record(Origin::default(), vec![entry]);
         true
@@ -146,9 +152,8 @@ impl SquareMachine {
             Some("PHYSICAL_COUNT") => ("physical_count", change.get("physical_count")),
             _ => ("type", None),
         };
-        let refuse = |code, name: &str, detail: &str| {
-            Refusal::of(code, format!("changes[{index}].{kind}.{name}"), detail)
-        };
+        let refuse =
+            |code, name: &str, detail: &str| Refusal::of(code, format!("changes[{index}].{kind}.{name}"), detail);
         let Some(part) = part else { return Err(refuse("INVALID_ENUM_VALUE", "type", "It is no change.")) };
         let text = |name: &str| part.get(name).and_then(Value::as_str).unwrap_or_default();
         if text("location_id") != self.settings.location {
@@ -159,9 +164,10 @@ impl SquareMachine {
         if known.is_none() {
             return Err(refuse("INVALID_VALUE", "catalog_object_id", "It is not there, or not tracked."));
         }
-        let occurred_us = parse_iso(text("occurred_at"))
-            .filter(|at| *at <= now_us && *at >= now_us - AGE_MAX_US)
-            .ok_or_else(|| refuse("INVALID_TIME", "occurred_at", "occurred_at is in the future or older than 24 hours."))?;
+        let occurred_us =
+            parse_iso(text("occurred_at")).filter(|at| *at <= now_us && *at >= now_us - AGE_MAX_US).ok_or_else(
+                || refuse("INVALID_TIME", "occurred_at", "occurred_at is in the future or older than 24 hours."),
+            )?;
         let units = text("quantity").parse::<i64>().ok().filter(|units| *units >= 0);
         let units = units.ok_or_else(|| refuse("INVALID_VALUE", "quantity", "It is no quantity."))?;
         let what = if kind == "physical_count" {

@@ -101,6 +101,11 @@ impl SquareMachine {
         self.settings.tokens = tokens.iter().map(|token| (*token).to_owned()).collect();
     }
 
+    /// Takes a scope from every token.
+    pub fn take_scope(&mut self, scope: &str) {
+        self.settings.scopes.retain(|known| known != scope);
+    }
+
     /// Forgets all idempotency keys, as Square does after a time that it does not tell.
     pub fn forget_keys(&mut self) {
         self.keys.clear();

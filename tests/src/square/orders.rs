@@ -47,8 +47,7 @@ impl SquareMachine {
 
     /// Hands an order over or calls it off; `false` if it is not open.
     pub fn close_order(&mut self, id: &str, state: OrderState, now_us: i64) -> bool {
-        let Some(order) = self.orders.iter_mut().find(|order| order.id == id && order.state == OrderState::Open)
-        else {
+        let Some(order) = self.orders.iter_mut().find(|order| order.id == id && order.state == OrderState::Open) else {
             return false;
         };
         order.state = state;

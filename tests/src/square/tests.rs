@@ -96,13 +96,18 @@ fn the_history_shows_references() {
 #[test]
 fn the_catalogue_takes_one_writer_and_the_latest_version() {
     let (mut seller, id) = seller();
-    let object = |version: u64| json!({"id": id, "version": version, "item_variation_data": {"sku": "A", "user_data": "kept",
-        "price_money": {"amount": 450, "currency": "EUR"}}});
+    let object = |version: u64| {
+        json!({"id": id, "version": version, "item_variation_data": {"sku": "A", "user_data": "kept",
+        "price_money": {"amount": 450, "currency": "EUR"}}})
+    };
     let upsert = |key: &str, version| json!({"idempotency_key": key, "batches": [{"objects": [object(version)]}]});
     seller.keep_catalogue_busy(1);
     assert_eq!(ask(&mut seller, "/v2/catalog/batch-upsert", &upsert("a", 1), NOW).0, 429);
     assert_eq!(ask(&mut seller, "/v2/catalog/batch-upsert", &upsert("b", 1), NOW).0, 200);
-    assert_eq!(ask(&mut seller, "/v2/catalog/batch-upsert", &upsert("c", 1), NOW).1["errors"][0]["code"], "VERSION_MISMATCH");
+    assert_eq!(
+        ask(&mut seller, "/v2/catalog/batch-upsert", &upsert("c", 1), NOW).1["errors"][0]["code"],
+        "VERSION_MISMATCH"
+    );
     assert_eq!(seller.price("A"), Some((450, "kept")));
 }
 
