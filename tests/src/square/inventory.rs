@@ -25,7 +25,7 @@ const STATES: [(&str, &str); 6] = [
 
 /// One row of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(super) struct Change {
     pub(super) variation: String,
     pub(super) occurred_us: i64,
     pub(super) created_us: i64,
