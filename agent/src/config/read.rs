@@ -48,9 +48,8 @@ pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "seri
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
-    &["shopify", "http", "bigcommerce", "medusa", "square", "vendure", "woocommerce"],
+    &["shopify", "http", "adobe-commerce", "bigcommerce", "medusa", "square", "vendure", "woocommerce"],
     &[
-        "adobe-commerce",
         "magento",
         "prestashop",
         "shopware",

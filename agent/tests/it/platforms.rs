@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot do its work fails the test")]
 
+mod adobe;
 mod bigcommerce;
+mod contract;
 mod documents;
 mod door;
 mod server;
