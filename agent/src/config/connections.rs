@@ -22,6 +22,9 @@ use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
 
+pub(super) mod bigcommerce;
+pub(super) mod square;
+
 /// A platform's settings, every value checked.
 pub trait Connection: Debug + Send + Sync {
     /// Lane name.
@@ -93,6 +96,8 @@ pub(super) fn table(
 ) -> Option<Box<dyn ConnectionTable>> {
     match kind {
         "adobe-commerce" => boxed(read.deserialize::<AdobeTable>(table, path, text)),
+        "bigcommerce" => boxed(read.deserialize::<bigcommerce::BigCommerceTable>(table, path, text)),
+        "square" => boxed(read.deserialize::<square::SquareTable>(table, path, text)),
         "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
         "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
         "woocommerce" => boxed(read.deserialize::<woocommerce::WooTable>(table, path, text)),

@@ -205,6 +205,10 @@ pub(super) enum PlatformTable {
     Http(HttpTable),
     /// An Adobe Commerce or Magento Open Source site.
     Adobe(AdobeTable),
+    /// A BigCommerce store.
+    BigCommerce(super::connections::bigcommerce::BigCommerceTable),
+    /// A Square seller.
+    Square(super::connections::square::SquareTable),
     /// A Medusa shop.
     Medusa(MedusaTable),
     /// A Vendure shop.

@@ -48,10 +48,8 @@ pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "seri
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
-    &["shopify", "http", "adobe-commerce", "medusa", "vendure", "woocommerce"],
+    &["shopify", "http", "adobe-commerce", "bigcommerce", "medusa", "square", "vendure", "woocommerce"],
     &[
-        "bigcommerce",
-        "square",
         "magento",
         "prestashop",
         "shopware",
