@@ -27,6 +27,7 @@ pub mod replay;
 pub mod requests;
 pub mod run;
 pub mod sabotage;
+pub mod schedule;
 pub mod secret;
 pub mod status;
 pub mod telemetry;

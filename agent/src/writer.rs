@@ -29,6 +29,7 @@ use crate::platform::{CallFailure, Found, Platform, ProbeReport, ReadBack, Seen}
 use crate::sabotage::{self, Rule};
 
 pub mod admin;
+pub mod count;
 pub mod facts;
 mod forget;
 mod lanes;
@@ -157,6 +158,10 @@ pub enum Command {
         /// Told how many.
         reply: SyncSender<u64>,
     },
+    /// A count of stock, or a decision about one.
+    Count(count::CountRequest),
+    /// When a schedule was last due.
+    Schedule(crate::schedule::store::ScheduleRequest),
     /// A person's action on the outbox or quarantine, from the command line.
     Admin(admin::Request),
     /// End after what is queued.
@@ -258,6 +263,7 @@ pub struct Writer {
     synchronous_full: bool,
     horizon: Timestamp,
     last_moment: Timestamp,
+    late: count::late::Late,
 }
 
 struct SourceRuntime {
@@ -339,6 +345,7 @@ impl Writer {
             synchronous_full: true,
             horizon: Timestamp(i64::MIN),
             last_moment: Timestamp(0),
+            late: count::late::Late::default(),
         };
         writer.rebuild()?;
         writer.board.start(&writer.conn)?;
@@ -664,6 +671,20 @@ impl Writer {
                 let posted = self.take_postings(&request)?;
                 applied.after.push(Box::new(move |stored| {
                     let _nobody_waits = request.reply.send(stored.then_some(posted));
+                }));
+                Ok(false)
+            }
+            Command::Count(request) => {
+                let answer = self.count(&request)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored.then_some(answer));
+                }));
+                Ok(false)
+            }
+            Command::Schedule(request) => {
+                crate::schedule::store::put(&self.conn, &request.name, &request.state)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored);
                 }));
                 Ok(false)
             }

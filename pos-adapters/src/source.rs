@@ -101,6 +101,11 @@ pub trait SourceSettings: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The database that it reads, for sources that read one.
+    fn database(&self) -> Option<&crate::database::DatabaseSettings> {
+        None
+    }
+
     /// The same settings reading another file, for `tillsync preview --input` and `tillsync replay`.
     ///
     /// # Errors

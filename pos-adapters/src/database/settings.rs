@@ -194,6 +194,10 @@ impl SourceSettings for DatabaseSettings {
         self.vanish_limit
     }
 
+    fn database(&self) -> Option<&DatabaseSettings> {
+        Some(self)
+    }
+
     fn reading(&self, input: &Path) -> Result<Arc<dyn SourceSettings>, String> {
         if self.engine != Dialect::Sqlite {
             return Err(format!("source `{}` reads a server, so it cannot read `{}`", self.name, input.display()));
