@@ -14,6 +14,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod connect;
+pub mod counts;
 pub mod crash;
 pub mod db;
 pub mod diag;

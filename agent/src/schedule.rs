@@ -210,7 +210,10 @@ impl Schedules {
             Some(state) if state.due_at <= now.plus(AHEAD_MAX) => state,
             stored => {
                 if stored.is_some() {
-                    tracing::warn!(schedule = entry.name, "A schedule was stored while the clock was wrong; it begins anew");
+                    tracing::warn!(
+                        schedule = entry.name,
+                        "A schedule was stored while the clock was wrong; it begins anew"
+                    );
                 }
                 let new = ScheduleState { due_at: entry.rhythm.before(self.zone, now), ..ScheduleState::default() };
                 self.store.put(&entry.name, &new).await.then_some(new)?

@@ -99,12 +99,8 @@ fn add(out: &mut ResolvedCount, sku: Sku, quantity: Quantity, span: Option<Span>
 }
 
 fn resolve_row(row: &CountRow, table: &ArticleTable, kits: Kits) -> Result<Vec<LineItem>, String> {
-    let line = LineItem {
-        sku: Sku::from(row.code.as_str()),
-        delta: row.quantity,
-        kind: LineKind::Adjustment,
-        ignored: None,
-    };
+    let line =
+        LineItem { sku: Sku::from(row.code.as_str()), delta: row.quantity, kind: LineKind::Adjustment, ignored: None };
     let as_ticket = Transaction {
         key: TransactionKey::from("count"),
         register: String::new(),

@@ -50,6 +50,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
     let sources = resolver.sources(&store.timezone);
     let articles = resolver.articles(tables.articles, &sources);
     let platforms = resolver.platforms();
+    let counts = super::count::resolve(&mut resolver, &store.timezone, &sources);
     let reconcile = super::reconcile::resolve(&mut resolver, tables.reconcile);
     let status = resolver.status(tables.status.listen);
     let log = resolver.log(tables.log);
@@ -66,6 +67,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
         sources,
         articles,
         platforms,
+        counts,
         reconcile,
         status,
         log,
@@ -200,6 +202,11 @@ impl Resolver<'_> {
             batch_history_days: self.number("state.batch_history_days", table.batch_history_days, 1..=400, 30),
             disk_reserve_bytes: u64::from(reserve_mb).saturating_mul(MEGABYTE),
         }
+    }
+
+    /// The `[[count]]` tables as read.
+    pub(super) fn counts(&mut self) -> Vec<(String, pos_adapters::counts::CountSettings)> {
+        std::mem::take(&mut self.read.counts)
     }
 
     fn sources(&mut self, zone: &TimeZone) -> Vec<SourceConfig> {

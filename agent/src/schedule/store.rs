@@ -71,7 +71,11 @@ impl StateStore for WriterStore {
     fn get<'a>(&'a self, name: &'a str) -> Later<'a, Result<Option<ScheduleState>, ()>> {
         let read = db::open_reader(&self.database).and_then(|conn| state(&conn, name));
         if let Err(error) = &read {
-            tracing::warn!(schedule = name, error = crate::ingest::chain(error), "Cannot read when a schedule was last due");
+            tracing::warn!(
+                schedule = name,
+                error = crate::ingest::chain(error),
+                "Cannot read when a schedule was last due"
+            );
         }
         Box::pin(async move { read.map_err(|_| ()) })
     }

@@ -144,7 +144,13 @@ pub struct CountAnswer {
 impl CountAnswer {
     /// An answer without a plan.
     pub(super) fn plain(state: &str, name: &str, summary: impl Into<String>) -> Self {
-        Self { id: None, state: state.to_owned(), name: name.to_owned(), summary: summary.into(), plan: Plan::default() }
+        Self {
+            id: None,
+            state: state.to_owned(),
+            name: name.to_owned(),
+            summary: summary.into(),
+            plan: Plan::default(),
+        }
     }
 }
 

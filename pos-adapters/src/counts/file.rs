@@ -89,7 +89,9 @@ impl Reader {
         let encoding = encoding.unwrap_or_default();
         let table = match settings.format {
             None | Some(Format::Csv) => None,
-            Some(Format::Fixed) => Some(Table::Fixed { settings: settings.fixed.clone().unwrap_or_default(), encoding }),
+            Some(Format::Fixed) => {
+                Some(Table::Fixed { settings: settings.fixed.clone().unwrap_or_default(), encoding })
+            }
             Some(Format::Dbf) => Some(Table::Dbf { settings: settings.dbf.clone().unwrap_or_default(), encoding }),
             Some(Format::Xlsx) => Some(Table::Sheet { settings: settings.sheet.clone().unwrap_or_default() }),
             Some(Format::Jsonl | Format::Json) => {
@@ -193,10 +195,7 @@ fn layout(
     Layout {
         encoding: if is_table { Some(decode::Encoding::Utf8) } else { encoding },
         delimiter: if is_table { Some(b',') } else { delimiter },
-        decimal: settings
-            .decimal
-            .and_then(decimal_of)
-            .or_else(|| is_table.then_some(value::DecimalSign::Point)),
+        decimal: settings.decimal.and_then(decimal_of).or_else(|| is_table.then_some(value::DecimalSign::Point)),
         date_order: settings.date_order.and_then(date_order_of),
         header: is_table || settings.header.unwrap_or(true),
         sku: sku.unwrap_or_else(|| "sku".to_owned()),

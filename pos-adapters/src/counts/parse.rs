@@ -5,7 +5,9 @@ use sync_core::count::ARTICLES_MAX;
 use super::{CountRow, RawCount};
 use crate::file::csv::{self, Field};
 use crate::file::decode::{self, Encoding};
-use crate::file::value::{self, DayOrder, DecimalSign, NumberFault, StoreClock, TimeFault, is_spreadsheet_exponent, unwrap_cell};
+use crate::file::value::{
+    self, DayOrder, DecimalSign, NumberFault, StoreClock, TimeFault, is_spreadsheet_exponent, unwrap_cell,
+};
 
 /// Lines before the header that are looked at.
 const PREAMBLE_MAX: usize = 20;
@@ -91,11 +93,7 @@ fn likely(text: &str) -> u8 {
     [b',', b'|', b'\t', b';'].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
 }
 
-fn header<'t>(
-    lines: &mut impl Iterator<Item = &'t str>,
-    delimiter: u8,
-    layout: &Layout,
-) -> Result<Places, String> {
+fn header<'t>(lines: &mut impl Iterator<Item = &'t str>, delimiter: u8, layout: &Layout) -> Result<Places, String> {
     let mut fields: Vec<Field> = Vec::new();
     let mut seen = String::new();
     for line in lines.take(PREAMBLE_MAX) {
@@ -191,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_sheet_with_a_title_and_decimal_commas_is_read() {
-        let count = read("Stock list 12\n\nSKU;Name;Quantity\nA;\"Tea; green\";1,5\nB;Cup;-2\n;;\n", &layout()).unwrap();
+        let count =
+            read("Stock list 12\n\nSKU;Name;Quantity\nA;\"Tea; green\";1,5\nB;Cup;-2\n;;\n", &layout()).unwrap();
         let rows: Vec<String> = count.rows.iter().map(|row| format!("{} {}", row.code, row.quantity)).collect();
         assert_eq!((rows, count.unreadable), (vec!["A 1.5".to_owned(), "B -2".to_owned()], 0));
     }

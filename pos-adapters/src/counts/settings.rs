@@ -193,7 +193,10 @@ impl CountLimits {
         let mut size = |key: &str, value: Option<u32>, max: u32, usual: usize| {
             let Some(value) = value else { return usual };
             if value > max {
-                faults.push(SettingFault { key: format!("limits.{key}"), message: format!("{value} is more than {max}") });
+                faults.push(SettingFault {
+                    key: format!("limits.{key}"),
+                    message: format!("{value} is more than {max}"),
+                });
             }
             usize::try_from(value).unwrap_or(usual)
         };
@@ -201,7 +204,12 @@ impl CountLimits {
             fewer_percent_max: size("fewer_percent_max", self.fewer_percent_max, 100, usual.fewer_percent_max),
             shrunk_percent_max: size("shrunk_percent_max", self.shrunk_percent_max, 100, usual.shrunk_percent_max),
             zeroed_percent_max: size("zeroed_percent_max", self.zeroed_percent_max, 100, usual.zeroed_percent_max),
-            negative_percent_max: size("negative_percent_max", self.negative_percent_max, 100, usual.negative_percent_max),
+            negative_percent_max: size(
+                "negative_percent_max",
+                self.negative_percent_max,
+                100,
+                usual.negative_percent_max,
+            ),
             corrected_percent_max: size(
                 "corrected_percent_max",
                 self.corrected_percent_max,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::place::Posting;
 use super::*;
 use crate::model::{Seq, Timestamp};
 
@@ -14,20 +15,35 @@ const MINUTE: i64 = 60_000_000;
 #[derive(Debug, Clone)]
 enum Step {
     /// Goods are sold; the ledger learns of it so many steps later.
-    Sell { units: i64, delay: usize },
+    Sell {
+        units: i64,
+        delay: usize,
+    },
     /// A ticket that the ledger knows is voided and its goods go back.
-    Void { which: usize },
+    Void {
+        which: usize,
+    },
     /// Goods vanish: nobody writes it down.
-    Vanish { units: i64 },
+    Vanish {
+        units: i64,
+    },
     /// People count the shelf now; the sheet comes in so many steps later.
-    Shelf { delay: usize },
+    Shelf {
+        delay: usize,
+    },
     /// The POS's number is read from its database, with a sale in the middle of it if so.
-    Snapshot { sale_meanwhile: bool },
+    Snapshot {
+        sale_meanwhile: bool,
+    },
     /// The POS exported its number some minutes ago, and the ledger knows all of it.
-    Export { minutes: i64 },
+    Export {
+        minutes: i64,
+    },
     /// Goods of an online order are handed over.
     HandOver,
-    Wait { minutes: i64 },
+    Wait {
+        minutes: i64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -353,10 +369,7 @@ const SHEET: guard::Sheet =
 #[test]
 fn sheets_that_nobody_should_believe_are_held() {
     assert_eq!(limits(&[], SHEET), ["it has no article"]);
-    assert_eq!(
-        limits(&[("A", "0", "3"), ("B", "0", "4")], SHEET),
-        ["2 of 2 articles that had stock have none"]
-    );
+    assert_eq!(limits(&[("A", "0", "3"), ("B", "0", "4")], SHEET), ["2 of 2 articles that had stock have none"]);
     assert_eq!(
         limits(&[("A", "4006381333931", "3")], SHEET),
         [
@@ -364,7 +377,8 @@ fn sheets_that_nobody_should_believe_are_held() {
             "4006381333928 units differ from the ledger, more than 1000"
         ]
     );
-    let many: Vec<(&str, &str, &str)> = (0..100).map(|n| if n < 21 { ("A", "2", "3") } else { ("A", "3", "3") }).collect();
+    let many: Vec<(&str, &str, &str)> =
+        (0..100).map(|n| if n < 21 { ("A", "2", "3") } else { ("A", "3", "3") }).collect();
     assert_eq!(limits(&many, SHEET), ["21 of 100 articles differ from the ledger"]);
     let fewer = guard::Sheet { last_articles: Some(120), ..SHEET };
     assert_eq!(

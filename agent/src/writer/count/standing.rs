@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rusqlite::params;
+use sync_core::count::Standing;
 use sync_core::count::place::{Posting, contained};
 use sync_core::count::{Effect, Recent, Reference, Span, Unsure, place::Place};
-use sync_core::count::Standing;
 use sync_core::ledger;
 use sync_core::model::{LineItem, Quantity, Seq, Sku, SkuId, Timestamp, TransactionStatus};
 
@@ -63,7 +63,8 @@ impl Writer {
         };
         let mut standings = BTreeMap::new();
         for (id, (sku, span)) in ids {
-            let known = stock.get(&id).copied().unwrap_or(Stock { base: None, moved: Quantity::ZERO, counted_at: None });
+            let known =
+                stock.get(&id).copied().unwrap_or(Stock { base: None, moved: Quantity::ZERO, counted_at: None });
             let own = effects.get(&id).map_or(&[][..], Vec::as_slice);
             let contained = if known.counted_at.is_some_and(|at| at > span.from) {
                 Err(Unsure::CountedLater)
@@ -240,9 +241,7 @@ impl Writer {
     fn past(&self, source: i64, key: &str) -> Result<Vec<Version>, DbError> {
         let mut statement = self
             .conn
-            .prepare_cached(
-                "SELECT seq, status, lines FROM txn_past WHERE source = ?1 AND key = ?2 ORDER BY version",
-            )
+            .prepare_cached("SELECT seq, status, lines FROM txn_past WHERE source = ?1 AND key = ?2 ORDER BY version")
             .map_err(step("read former versions of a ticket"))?;
         let mut rows = statement.query(params![source, key]).map_err(step("read former versions of a ticket"))?;
         let mut versions = Vec::new();
