@@ -130,6 +130,8 @@ pub struct Counts {
     asks: Receiver<Ask>,
     stopped: bool,
     kept: Vec<Ask>,
+    /// Called after a count was taken in.
+    taken_in: Box<dyn Fn() + Send>,
 }
 
 struct Source {
@@ -155,7 +157,8 @@ struct Files {
 }
 
 impl Counts {
-    /// Prepares the counts of a configuration.
+    /// Prepares the counts of a configuration. `wakes` are the sources of sales by name; `taken_in` is called after each count
+    /// that was taken in.
     pub fn new(
         config: &Config,
         commands: Commands,
@@ -163,6 +166,7 @@ impl Counts {
         database: PathBuf,
         wakes: Vec<(String, Sender<Wake>)>,
         board: CountBoard,
+        taken_in: Box<dyn Fn() + Send>,
     ) -> (Self, Asks) {
         let (asking, asks) = channel();
         let mut sources = Vec::new();
@@ -202,6 +206,7 @@ impl Counts {
             asks,
             stopped: false,
             kept: Vec::new(),
+            taken_in,
         };
         counts.fill_board();
         (counts, asking)
@@ -522,7 +527,12 @@ impl Counts {
         let request = CountRequest { step, who: who.to_owned(), reply };
         self.commands.send(Command::Count(request)).map_err(|_| "the agent is stopping".to_owned())?;
         match answer.recv_timeout(WRITER_MAX) {
-            Ok(Some(answer)) => Ok(answer),
+            Ok(Some(answer)) => {
+                if answer.state == "applied" {
+                    (self.taken_in)();
+                }
+                Ok(answer)
+            }
             Ok(None) => Err("the count could not be stored; nothing of it was taken in, count again".to_owned()),
             Err(_) => {
                 Err("the database does not answer; look at `tillsync count list` before counting again".to_owned())
@@ -618,4 +628,10 @@ fn moved_meanwhile(answer: &CountAnswer) -> BTreeSet<Sku> {
         .filter(|line| line.outcome == Outcome::Waits { why: Unsure::MovedMeanwhile })
         .map(|line| line.sku.clone())
         .collect()
+}
+
+/// Answers in words, for the status of a schedule.
+pub fn in_words(answers: &str) -> String {
+    let answers: Vec<CountAnswer> = serde_json::from_str(answers).unwrap_or_default();
+    answers.last().map(|answer| answer.summary.clone()).unwrap_or_default()
 }

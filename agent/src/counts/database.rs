@@ -94,7 +94,8 @@ impl Database {
             return None;
         }
         let instant = jiff::Timestamp::from_microsecond(now.0).ok()?;
-        let midnight = instant.to_zoned(self.plan.zone.clone()).start_of_day().ok()?;
+        let day = self.plan.zone.to_datetime(instant).date();
+        let midnight = self.plan.zone.to_zoned(day.to_datetime(jiff::civil::Time::midnight())).ok()?;
         Some(Timestamp(midnight.timestamp().as_microsecond()))
     }
 }

@@ -86,10 +86,10 @@ async fn try_begin(schedules: &Arc<Schedules>, rings: &Arc<AtomicU64>) -> Result
     let jobs = JobScheduler::new_with_channel_size(CHANNEL_SIZE).await?;
     for name in schedules.names() {
         if let Some(pattern) = schedules.rhythm(&name).and_then(super::Rhythm::pattern) {
-            let ring = ring(schedules, rings, &name);
+            let mut ring = ring(schedules, rings, &name);
             jobs.add(Job::new_async_tz(pattern.as_str(), schedules.zone(), move |_, _| ring())?).await?;
         }
-        let ring = ring(schedules, rings, &name);
+        let mut ring = ring(schedules, rings, &name);
         jobs.add(Job::new_async_tz(EVERY_MINUTE, Utc, move |_, _| ring())?).await?;
     }
     jobs.start().await?;

@@ -1,4 +1,5 @@
 //! The agent against its surroundings, one module per subject.
 
+mod counts;
 mod lanes;
 mod platforms;
