@@ -200,7 +200,7 @@ fn values(
     codes: &BTreeMap<SkuId, String>,
 ) -> Result<LaneReport, DbError> {
     let count = |sql: String| -> Result<Account, DbError> { Ok(account(view, &sql)?.without_quantities()) };
-    let recorded = count(format!("SELECT sku, 1, 0 FROM fact WHERE kind = '{kind}' AND seq > {since}"))?;
+    let recorded = count(format!("SELECT sku, 1, 0 FROM fact WHERE kind = '{kind}' AND told = 1 AND seq > {since}"))?;
     let waiting = count(format!("SELECT sku, lines, 0 FROM pending WHERE lane = {id}"))?;
     let dead = count(format!("SELECT sku, lines, 0 FROM dead_letter WHERE lane = {id} AND state = 'open'"))?;
     let discarded = count(format!("SELECT sku, lines, 0 FROM dead_letter WHERE lane = {id} AND state = 'discarded'"))?;

@@ -97,7 +97,7 @@ pub enum Command {
     Run,
     /// Find all faults of the configuration at once.
     #[command(
-        after_help = "Examples:\n  tillsync check --config agent.toml\n  tillsync check --online    also ask each platform and look at each source"
+        after_help = "Examples:\n  tillsync check --config agent.toml\n  tillsync check --online    also ask each platform and look at each source\n  tillsync check --online --probe TEST-1    find out what a development shop does with repeats and stale numbers"
     )]
     Check(CheckArgs),
     /// Show what a source would give, storing and sending nothing.
@@ -151,6 +151,18 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         action: count::CountAction,
+    },
+    /// Online orders that this store hands out: what is promised and still on the shelf.
+    #[command(after_help = "Examples:\n  tillsync orders             units promised, by order\n  tillsync orders --json")]
+    Orders(ListArgs),
+    /// Prices and units on order that the shop is told: how the lists stand, and what is held for a person.
+    #[command(
+        after_help = "Examples:\n  tillsync prices                             how each list stands\n  tillsync prices held                        values that somebody has to look at\n  tillsync prices show 3                      each value of a hold\n  tillsync prices approve 3\n  tillsync prices refuse 3 --reason \"wrong column\""
+    )]
+    Prices {
+        /// What to do; how the lists stand if left out.
+        #[command(subcommand)]
+        action: Option<PricesAction>,
     },
     /// Compare the platforms' numbers with the store's, and repair them.
     #[command(
@@ -234,6 +246,16 @@ pub struct CheckArgs {
     /// Also look at each source and ask each platform.
     #[arg(long)]
     pub online: bool,
+    /// Find out with this article what the platform really does with keys and numbers, then put its number back. For a
+    /// development shop and an article that nobody buys.
+    #[arg(long, value_name = "SKU", requires = "online")]
+    pub probe: Option<String>,
+    /// The platform to probe, if there are several.
+    #[arg(long, value_name = "NAME", requires = "probe")]
+    pub platform: Option<String>,
+    /// Do not ask before the article's number is changed.
+    #[arg(long, requires = "probe")]
+    pub yes: bool,
 }
 
 /// `replay`
@@ -405,6 +427,31 @@ pub enum QuarantineAction {
     },
 }
 
+/// `prices ...`
+#[derive(Debug, Clone, Subcommand)]
+pub enum PricesAction {
+    /// Values that wait for a person.
+    Held(ListArgs),
+    /// The values of one hold.
+    Show {
+        /// Its number.
+        id: i64,
+    },
+    /// Let held values through.
+    Approve {
+        /// Number of the hold.
+        id: i64,
+    },
+    /// Keep what the shop has, until the POS says something else.
+    Refuse {
+        /// Number of the hold.
+        id: i64,
+        /// Why, for the record.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
 /// `mapping ...`
 #[derive(Debug, Clone, Subcommand)]
 pub enum MappingAction {
@@ -480,7 +527,7 @@ impl Default for ListArgs {
 /// The answer cannot be written.
 pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
     match &cli.command {
-        Command::Check(CheckArgs { online: false }) => {
+        Command::Check(CheckArgs { online: false, .. }) => {
             let (report, _) = check::offline(&cli.common.config);
             check::print(out, &report)?;
             Ok(Some(report.exit_code()))
@@ -504,7 +551,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
             out.bytes(&completions(*shell))?;
             Ok(Some(exit::OK))
         }
-        Command::Check(CheckArgs { online: true })
+        Command::Check(CheckArgs { online: true, .. })
         | Command::Run
         | Command::Reconcile(_)
         | Command::Count { .. }
@@ -516,6 +563,8 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         | Command::Outbox { .. }
         | Command::Quarantine { .. }
         | Command::Mapping { .. }
+        | Command::Orders(_)
+        | Command::Prices { .. }
         | Command::Ports(_)
         | Command::Receipts { .. }
         | Command::Diag { .. }
@@ -559,6 +608,7 @@ mod tests {
             "run",
             "check",
             "check --online",
+            "check --online --probe TEST-1 --platform shop --yes",
             "preview --source a --input b --limit 3",
             "replay --source a b.csv",
             "discover /srv --network 192.168.1.0/24 --output a.toml",
@@ -578,6 +628,12 @@ mod tests {
             "mapping list",
             "mapping forget 00123",
             "reconcile --dry-run",
+            "orders --limit 5",
+            "prices",
+            "prices held",
+            "prices show 1",
+            "prices approve 1",
+            "prices refuse 1 --reason x",
             "receipts learn a.bin b --output t.toml --name front",
             "receipts check --template unicenta --rows --dialect star a.bin",
             "receipts templates",

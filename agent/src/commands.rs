@@ -51,7 +51,7 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
     };
     match &cli.command {
         Command::Run => start(&config),
-        Command::Check(_) => online::check(&cli.common.config, out),
+        Command::Check(args) => online::check(&cli.common.config, args, out),
         Command::Preview(args) => preview::preview(&config, args, out),
         Command::Replay(args) => lists::replay(&config, args, out),
         Command::Audit => conservation(&config, out),
@@ -60,6 +60,8 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Quarantine { action } => lists::quarantine(&config, action.as_ref(), out),
         Command::Mapping { action } => lists::mapping(&config, action.as_ref(), out),
         Command::Count { action } => count::count(&config, action, out),
+        Command::Orders(args) => lists::orders(&config, args, out),
+        Command::Prices { action } => lists::prices(&config, action.as_ref(), out),
         Command::Reconcile(args) => reconcile::reconcile(&config, args, out),
         Command::Backup { output } => copy(&config, output.as_deref(), out),
         Command::Restore { from } => restore(&config, from, out),

@@ -15,22 +15,29 @@ use pos_adapters::SourceSettings;
 use pos_adapters::articles::ArticleSettings;
 use sync_core::model::{LaneName, StoreId};
 
-pub use self::connections::{Connection, Parts};
+pub use self::connections::{Connection, Parts, WantedValues};
 pub use crate::platform::http::Contents;
 use crate::secret::SecretRef;
 
 pub mod connections;
 mod count;
 pub mod faults;
+pub mod feeds;
 pub mod file;
 pub mod mask;
+mod medusa;
+pub mod online;
 mod platforms;
 pub mod read;
 mod reconcile;
 pub mod reference;
 mod resolve;
 pub mod sources;
+mod vendure;
+mod woocommerce;
 
+pub use feeds::{FeedConfig, FeedInput};
+pub use online::{Buffers, OnlineOrders};
 pub use resolve::default_state_folder;
 
 pub use faults::{ConfigFault, ConfigFaults, FaultCode, Severity};
@@ -68,6 +75,12 @@ pub struct Config {
     pub look_up: LookUpConfig,
     /// Copies of the database.
     pub backup: BackupConfig,
+    /// How the platforms' orders meet the shelf.
+    pub online_orders: OnlineOrders,
+    /// Units that the platforms are never told.
+    pub buffers: Buffers,
+    /// Lists of prices and of units on order.
+    pub feeds: Vec<FeedConfig>,
     /// Things that work but deserve a look; shown by `check`.
     pub warnings: Vec<ConfigFault>,
 }

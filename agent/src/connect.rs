@@ -11,12 +11,14 @@ use sync_core::retry::RetryLimits;
 use crate::clock::Clock;
 use crate::config::{
     Config, HttpConfig, MatchBy, Parts, PlainOrSecret, PlatformConfig, ShopifyAuth, ShopifyConfig, SourceConfig, Trust,
+    WantedValues,
 };
-use crate::platform::Platform;
 use crate::platform::http::{HeaderText, Http, HttpSettings};
 use crate::platform::shopify::{self, Shopify, ShopifySettings};
 use crate::platform::transport::{self, HttpClient, TransportSettings, WallClock};
+use crate::platform::{OrdersSince, Platform};
 use crate::secret::SecretRef;
+use crate::writer::orders::OnlineSettings;
 use crate::writer::{LaneSpec, SourceSpec};
 
 /// Installs the TLS provider of the process. Must come before any client is built.
@@ -64,10 +66,15 @@ fn connect(
     let clock = Arc::clone(clock);
     let wall: WallClock = Arc::new(move || clock.now());
     Ok(match platform {
-        PlatformConfig::Shopify(shopify) => Arc::new(Shopify::new(shopify_settings(shopify)?, http.clone(), wall)),
-        PlatformConfig::Other(other) => {
-            other.connect(&Parts { http: http.clone(), wall, store: config.store.id.to_string() })?
+        PlatformConfig::Shopify(shopify) => {
+            Arc::new(Shopify::new(shopify_settings(shopify, config)?, http.clone(), wall))
         }
+        PlatformConfig::Other(other) => other.connect(&Parts {
+            http: http.clone(),
+            wall,
+            store: config.store.id.to_string(),
+            values: WantedValues::of(&config.feeds),
+        })?,
         PlatformConfig::Http(door) => {
             let http = trusting(&door.trust)?.unwrap_or_else(|| http.clone());
             Arc::new(Http::new(http_settings(door, config)?, http, wall))
@@ -89,7 +96,7 @@ fn trusting(trust: &Trust) -> anyhow::Result<Option<HttpClient>> {
     Ok(Some(transport::client(&settings)?))
 }
 
-fn shopify_settings(config: &ShopifyConfig) -> anyhow::Result<ShopifySettings> {
+fn shopify_settings(config: &ShopifyConfig, whole: &Config) -> anyhow::Result<ShopifySettings> {
     let base = config.base_url.parse().with_context(|| format!("`{}` is no address", config.base_url))?;
     let auth = match &config.auth {
         ShopifyAuth::Token(token) => shopify::Auth::StaticToken(token.clone()),
@@ -109,6 +116,12 @@ fn shopify_settings(config: &ShopifyConfig) -> anyhow::Result<ShopifySettings> {
     };
     settings.in_flight_max = config.in_flight_max;
     settings.activate_missing = config.activate_missing;
+    let wanted = WantedValues::of(&whole.feeds);
+    settings.prices = wanted.prices;
+    settings.incoming = wanted.incoming;
+    settings.backorder_while_incoming = wanted.backorder_while_incoming;
+    // Another scope is needed, so only where it is used.
+    settings.orders = whole.online_orders.is_decided;
     Ok(settings)
 }
 
@@ -159,6 +172,28 @@ pub fn source_context(source: &SourceConfig, config: &Config) -> SourceContext {
         own_files: config.state.path.join("sources").join(source.name()),
         secrets: Arc::new(Secrets),
     }
+}
+
+/// What the writer needs to know of online orders, and the connections that have some: index and name of the lane.
+#[must_use]
+pub fn online(config: &Config, lanes: &[LaneSpec]) -> (OnlineSettings, Vec<(usize, String, Arc<dyn Platform>)>) {
+    let mut pollers = Vec::new();
+    let mut picks = Vec::new();
+    for (index, lane) in lanes.iter().enumerate() {
+        // Only asked whether there are any; nothing is sent until the call is waited for.
+        let has_orders = lane.platform.orders(OrdersSince::default()).is_some();
+        picks.push(has_orders.then(|| config.online_orders.picks_of(&lane.name)));
+        if has_orders {
+            pollers.push((index, lane.name.clone(), Arc::clone(&lane.platform)));
+        }
+    }
+    (OnlineSettings { recognise: config.online_orders.recognise.clone(), picks }, pollers)
+}
+
+/// Reads secrets by reference.
+#[must_use]
+pub fn secrets() -> Arc<dyn SecretReader> {
+    Arc::new(Secrets)
 }
 
 /// Secrets by reference, read anew each time.

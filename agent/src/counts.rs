@@ -224,8 +224,14 @@ impl Counts {
             };
             match next {
                 Ok(Ask::Do { what, who, reply }) => reply(self.answer(&what, &who)),
-                Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => self.look_at_folders(),
+            }
+        }
+        self.hear();
+        for ask in self.kept.drain(..) {
+            if let Ask::Do { reply, .. } = ask {
+                reply(Err("the agent is stopping".to_owned()));
             }
         }
     }

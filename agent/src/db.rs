@@ -17,9 +17,11 @@ use thiserror::Error;
 
 pub mod backup;
 pub mod ledger;
+pub mod orders;
 pub mod outbox;
 pub mod recovery;
 pub mod tables;
+pub mod values;
 
 const MIGRATIONS: &[&str] =
     &[include_str!("db/migrations/0001_initial.sql"), include_str!("db/migrations/0002_counts.sql")];

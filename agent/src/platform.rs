@@ -15,9 +15,14 @@ use sync_core::outbox::lane::Writes;
 use sync_core::outbox::settle::Evidence;
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 
+pub mod adobe;
+pub mod contract;
 pub mod http;
+pub mod medusa;
 pub mod shopify;
 pub mod transport;
+pub mod vendure;
+pub mod woocommerce;
 
 /// A boxed future, so that the trait can be used behind a pointer.
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -146,6 +151,8 @@ pub struct Ticket {
     pub sold_at: Option<Timestamp>,
     /// Whether it moves stock.
     pub status: TransactionStatus,
+    /// The online order that it rings up, as the POS wrote it.
+    pub online_order: Option<String>,
     /// Its lines.
     pub lines: Vec<LineItem>,
 }
@@ -236,6 +243,9 @@ pub struct OnlineOrder {
     pub id: String,
     /// The number that staff and customers see.
     pub name: String,
+    /// When the customer placed it, by the platform's clock, if it says so: an order of before we were connected that is
+    /// touched again is told from a new one by it.
+    pub placed_at: Option<Timestamp>,
     /// When it last changed, by the platform's clock.
     pub changed_at: Timestamp,
     /// Lines of items that hold stock at our location.
@@ -249,6 +259,9 @@ pub struct OrderLine {
     pub id: String,
     /// The item, as in [`TargetPart::item`].
     pub item: String,
+    /// The article number that the line carries, if it carries one. Only asked where no SKU of the store is known to be
+    /// this item.
+    pub sku: Option<Sku>,
     /// Units promised that still lie on the shelf: ordered less handed over, cancelled and refunded.
     pub open: i64,
     /// Units shipped or picked up from this store, in all: never falls, except by a cancelled shipment.

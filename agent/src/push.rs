@@ -51,7 +51,8 @@ pub async fn run(
     tasks.wait().await;
 }
 
-async fn carry_out(platform: &dyn Platform, work: Work) -> Command {
+/// One request, or a few that belong together, and what it says to the writer.
+pub async fn carry_out(platform: &dyn Platform, work: Work) -> Command {
     match work {
         Work::Send { lane, batch, key, body } => {
             let answer = match crash::point("before_send") {

@@ -54,6 +54,8 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
         | Action::DiscardEntry { .. }
         | Action::RereadSource { .. }
         | Action::DiscardQuarantined { .. }
+        | Action::ApproveValues { .. }
+        | Action::RefuseValues { .. }
         | Action::ForgetTarget { .. } => ANSWER_WAIT,
     };
     while asked.elapsed() < longest {
@@ -132,7 +134,9 @@ fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)
             | Action::DecideCount { .. }
             | Action::DiscardEntry { .. }
             | Action::DiscardQuarantined { .. }
-            | Action::ForgetTarget { .. } => None,
+            | Action::ForgetTarget { .. }
+            | Action::ApproveValues { .. }
+            | Action::RefuseValues { .. } => None,
         };
         commands.send(Command::Admin(Request { action, reply })).map_err(|_| STOPPING.to_owned())?;
         let done = answer.recv().map_err(|_| STOPPING.to_owned())?;
@@ -171,6 +175,8 @@ fn reconcile_ask(action: &Action) -> Option<(crate::reconcile::What, Option<Stri
         | Action::RereadSource { .. }
         | Action::DiscardEntry { .. }
         | Action::DiscardQuarantined { .. }
+        | Action::ApproveValues { .. }
+        | Action::RefuseValues { .. }
         | Action::ForgetTarget { .. } => None,
     }
 }
@@ -194,7 +200,9 @@ fn count_ask(action: &Action) -> Option<(crate::counts::What, String)> {
         | Action::RereadSource { .. }
         | Action::DiscardEntry { .. }
         | Action::DiscardQuarantined { .. }
-        | Action::ForgetTarget { .. } => None,
+        | Action::ForgetTarget { .. }
+        | Action::ApproveValues { .. }
+        | Action::RefuseValues { .. } => None,
     }
 }
 

@@ -16,7 +16,9 @@ use crate::config::Config;
 use crate::db::StateFolder;
 use crate::db::recovery::{self, Opened};
 use crate::disk::Disk;
+use crate::feeds::FeedThread;
 use crate::ingest::{SourceThread, Wake};
+use crate::orders::OrderPoller;
 use crate::platform::{Number, Platform};
 use crate::receive::Receiver as SalesReceiver;
 use crate::reconcile::{self, ReconcileLane, Reconciler};
@@ -71,6 +73,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         .map(|(index, lane)| ReconcileLane { index, name: lane.name.clone(), platform: Arc::clone(&lane.platform) })
         .collect();
     let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
+    let (online, pollers) = connect::online(config, &lanes);
     let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
     note_recovery(&opened);
     let writer = Writer::new(
@@ -81,7 +84,8 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         lanes,
         work,
         Arc::clone(&board),
-    )?;
+    )?
+    .with_online(online);
     let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
     let reconciler = Reconciler {
         lanes: reconcile_lanes,
@@ -89,7 +93,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         clock: Arc::clone(&clock),
         database: folder.database(),
         rules: config.reconcile.rules,
-        buffers: Arc::new(|_, _| 0),
+        buffers: buffers(config),
     };
     let parts = start(config, &folder, writer, (commands, writer_commands), &names, &clock, &disk, asks.clone())?;
     let schedules = schedules(config, &folder, &parts, &clock, asks);
@@ -103,6 +107,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         let count_board = Arc::clone(&parts.count_board);
         Arc::new(move || {
             let mut snapshot = status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at);
+            status::online::fill(&mut snapshot, &StateFolder::shared(&path).database(), &config);
             for source in &mut snapshot.sources {
                 source.door = doors.iter().find(|door| door.source() == source.name).map(|door| door.status());
             }
@@ -115,6 +120,11 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
         runtime.spawn(show_import(Arc::clone(&board), stop.clone()));
     }
+    for (lane, name, platform) in pollers {
+        let (commands, clock) = (parts.commands.clone(), Arc::clone(&clock));
+        let (database, poll) = (folder.database(), config.online_orders.poll);
+        runtime.spawn(OrderPoller { lane, name, platform, commands, clock, database, poll }.run(stop.clone()));
+    }
     for door in &parts.doors {
         runtime.spawn(Arc::clone(door).serve(stop.clone()));
     }
@@ -123,6 +133,12 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     parts.stop();
     drop(runtime);
     served
+}
+
+/// Whole units that a shop is never told: a started one counts.
+fn buffers(config: &Config) -> reconcile::BufferOf {
+    let buffers = config.buffers.clone();
+    Arc::new(move |lane, sku| buffers.of(lane, sku).negated().floor_units().saturating_neg())
 }
 
 fn stamp(clock: &Clock) -> String {
@@ -217,6 +233,12 @@ fn start(
     let counts = (counts, spawn("counts", move || counting.run())?);
     let passed_on = requests::Helpers { replay: again, reconcile: asks, counts: counts.0.clone() };
     helpers.push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes, &passed_on))?));
+    for feed in &config.feeds {
+        let (wake, wakes) = channel();
+        watched.extend(FeedThread::watched(feed).map(|folder| (folder, wake.clone())));
+        let thread = FeedThread::new(feed, config, folder, commands.clone(), wakes);
+        helpers.push((wake, spawn("list", move || thread.run())?));
+    }
     let (wake, wakes) = channel();
     let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
     helpers.push((wake, spawn("upkeep", move || upkeep.run(&wakes))?));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sync_core::model::Timestamp;
 
 pub mod metrics;
+pub mod online;
 pub mod page;
 pub mod server;
 pub mod view;
@@ -43,6 +44,12 @@ pub struct StatusSnapshot {
     pub sources: Vec<SourceStatus>,
     /// In the order of the configuration.
     pub lanes: Vec<LaneStatus>,
+    /// Online orders, by platform.
+    #[serde(default)]
+    pub online: Vec<online::OnlineStatus>,
+    /// Lists of prices and of units on order.
+    #[serde(default)]
+    pub lists: Vec<online::ListStatus>,
     /// What is on record.
     pub ledger: LedgerStatus,
     /// Where it is kept.
@@ -278,7 +285,7 @@ pub mod rfc3339 {
     pub(crate) mod option {
         use super::{Deserialize, Deserializer, Serializer, Timestamp, parse, text};
 
-        pub(in crate::status) fn serialize<S: Serializer>(
+        pub(crate) fn serialize<S: Serializer>(
             at: &Option<Timestamp>,
             serializer: S,
         ) -> Result<S::Ok, S::Error> {
@@ -288,7 +295,7 @@ pub mod rfc3339 {
             }
         }
 
-        pub(in crate::status) fn deserialize<'de, D: Deserializer<'de>>(
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Timestamp>, D::Error> {
             Option::<String>::deserialize(deserializer)?

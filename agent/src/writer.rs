@@ -5,15 +5,17 @@
 //! then lets anything leave: replies to sources, [`Work`] for the network. One fsync therefore stands between a
 //! sale and its request, and many sales share one fsync when they come fast.
 //!
+//! [`Writer::step`] is one turn and waits for nothing; [`Writer::run`] is the thread that waits between turns.
+//!
 //! When a group cannot be committed it is rolled back whole, the lanes are rebuilt from the database, sources go
 //! back to their stored cursors, and answers are kept and applied again. Nothing is decided here that the pure
 //! core could decide.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pos_adapters::{Chunk, StoredSignal};
 use rusqlite::Connection;
@@ -33,11 +35,13 @@ pub mod count;
 pub mod facts;
 mod forget;
 mod lanes;
+pub mod orders;
 pub mod post;
 mod readback;
 mod record;
 pub mod repair;
 pub mod restore;
+pub mod values;
 pub mod view;
 
 pub use lanes::LaneRuntime;
@@ -142,6 +146,10 @@ pub enum Command {
     Reconcile(facts::RunRequest),
     /// Movements that no ticket stands for.
     Post(post::PostRequest),
+    /// A page of a platform's online orders.
+    Orders(orders::OrdersRequest),
+    /// Values of articles.
+    Values(values::ValuesRequest),
     /// The probe of a paused lane ended.
     Probed {
         /// Index of the lane.
@@ -254,16 +262,22 @@ pub struct Writer {
     broken: bool,
     /// [`Command::Stop`] came in the middle of a group.
     stopping: bool,
-    unsynced_since: Option<Instant>,
+    /// By the steady clock, as the other spans.
+    unsynced_since: Option<Duration>,
+    /// Since when acknowledgements in `kept` wait for company.
+    acks_since: Option<Duration>,
     commits_since_checkpoint: u32,
     lines_since_checkpoint: u64,
-    checkpointer: SyncSender<()>,
+    db_path: std::path::PathBuf,
+    /// Folds the log beside the writer; without one it is folded between groups.
+    checkpointer: Option<SyncSender<()>>,
     lines_text: String,
-    published: Instant,
+    published: Duration,
     synchronous_full: bool,
     horizon: Timestamp,
     last_moment: Timestamp,
     late: count::late::Late,
+    online: orders::OnlineSettings,
 }
 
 struct SourceRuntime {
@@ -275,9 +289,22 @@ struct SourceRuntime {
     wake: Option<Sender<Wake>>,
 }
 
-/// Why a group ended as it did.
+/// When the writer's next turn is, if no command comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// After this long at the latest.
+    Due(Duration),
+    /// Nothing waits for time to pass.
+    Idle,
+    /// [`Command::Stop`] was carried out.
+    Ended,
+}
+
+/// What a turn has to do.
 enum Group {
     Go(VecDeque<Command>),
+    /// Only acknowledgements are there, and they may wait this long.
+    Wait(Duration),
     Stop,
 }
 
@@ -314,7 +341,6 @@ impl Writer {
         let seq = db::ledger::last_seq(&conn)?;
         let lanes =
             lanes.into_iter().map(|spec| LaneRuntime::new(&conn, spec, seq)).collect::<Result<Vec<_>, DbError>>()?;
-        let checkpointer = spawn_checkpointer(db_path.clone());
         let restored = restore::CatchingUp::load(&conn, sources.len())?;
         let mut writer = Self {
             conn,
@@ -336,16 +362,19 @@ impl Writer {
             broken: false,
             stopping: false,
             unsynced_since: None,
+            acks_since: None,
             commits_since_checkpoint: 0,
             lines_since_checkpoint: 0,
-            checkpointer,
+            db_path,
+            checkpointer: None,
             lines_text: String::new(),
-            published: Instant::now(),
+            published: Duration::ZERO,
             // As opened.
             synchronous_full: true,
             horizon: Timestamp(i64::MIN),
             last_moment: Timestamp(0),
             late: count::late::Late::default(),
+            online: orders::OnlineSettings::default(),
         };
         writer.rebuild()?;
         writer.board.start(&writer.conn)?;
@@ -354,51 +383,93 @@ impl Writer {
 
     /// Runs until [`Command::Stop`].
     pub fn run(mut self, commands: &Receiver<Command>) {
-        self.act();
-        self.publish();
-        while let Group::Go(group) = self.gather(commands) {
-            self.group(group, commands);
-        }
-        if let Err(fault) = self.sync_now() {
-            tracing::error!(error = chain(&fault), "The last acknowledgements may be sent again after the next start");
-        }
-    }
-
-    /// Waits for something to do.
-    fn gather(&mut self, commands: &Receiver<Command>) -> Group {
-        if self.stopping {
-            return self.last_group(commands);
-        }
-        let acks_since = Instant::now();
-        let mut group = VecDeque::new();
+        self.checkpointer = Some(spawn_checkpointer(self.db_path.clone()));
+        self.start();
+        let mut turn = self.next_turn();
         loop {
-            let acks_wait = (!self.kept.is_empty()).then(|| ACK_WAIT_MAX.saturating_sub(acks_since.elapsed()));
-            let wait = acks_wait.unwrap_or_else(|| self.idle_wait());
-            match commands.recv_timeout(wait) {
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return self.last_group(commands),
-                Ok(command) if self.may_wait(&command) => self.kept.push_back(command),
-                Ok(command) => {
-                    group.append(&mut self.kept);
-                    group.push_back(command);
-                    return Group::Go(group);
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    group.append(&mut self.kept);
-                    if group.is_empty() {
-                        self.idle();
-                    }
-                    return Group::Go(group);
-                }
+            let wait = match turn {
+                Turn::Due(wait) => wait,
+                Turn::Idle => IDLE_BEFORE_FOLD,
+                Turn::Ended => break,
+            };
+            let first = match commands.recv_timeout(wait) {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Command::Stop),
+            };
+            turn = self.step(first, commands);
+            if self.broken {
+                // A full disk is not helped by trying at once; commands keep queueing, bounded by their senders.
+                let (_hold, pause) = std::sync::mpsc::channel::<()>();
+                let _timed_out = pause.recv_timeout(FAILURE_WAIT);
             }
         }
     }
 
-    fn last_group(&mut self, commands: &Receiver<Command>) -> Group {
+    /// Lets what was pending at the start leave.
+    pub fn start(&mut self) {
+        self.act();
+        self.publish();
+    }
+
+    /// One turn: `first` and what is queued behind it. Waits for nothing. After a failed commit ([`Self::is_broken`])
+    /// the next turn tries again.
+    pub fn step(&mut self, first: Option<Command>, commands: &Receiver<Command>) -> Turn {
+        let ended = match self.gather(first, commands) {
+            Group::Wait(wait) => return Turn::Due(wait),
+            Group::Go(group) => {
+                self.group(group, commands);
+                self.stopping
+            }
+            Group::Stop => true,
+        };
+        if !ended {
+            return self.next_turn();
+        }
         let kept = std::mem::take(&mut self.kept);
         if !kept.is_empty() {
             self.group(kept, commands);
         }
-        Group::Stop
+        if let Err(fault) = self.sync_now() {
+            tracing::error!(error = chain(&fault), "The last acknowledgements may be sent again after the next start");
+        }
+        Turn::Ended
+    }
+
+    /// The last group could not be stored.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Takes a group together, or says how long acknowledgements may still wait for company.
+    fn gather(&mut self, first: Option<Command>, commands: &Receiver<Command>) -> Group {
+        let mut next = first.or_else(|| commands.try_recv().ok());
+        while let Some(command) = next {
+            if matches!(command, Command::Stop) {
+                return Group::Stop;
+            }
+            if !self.may_wait(&command) {
+                let mut group = std::mem::take(&mut self.kept);
+                group.push_back(command);
+                self.acks_since = None;
+                return Group::Go(group);
+            }
+            self.acks_since.get_or_insert(self.clock.steady());
+            self.kept.push_back(command);
+            next = commands.try_recv().ok();
+        }
+        if let Some(since) = self.acks_since {
+            let waited = self.clock.steady().saturating_sub(since);
+            if waited < ACK_WAIT_MAX {
+                return Group::Wait(ACK_WAIT_MAX.saturating_sub(waited));
+            }
+        }
+        self.acks_since = None;
+        let group = std::mem::take(&mut self.kept);
+        if group.is_empty() {
+            self.idle();
+        }
+        Group::Go(group)
     }
 
     /// A plain acknowledgement with nothing waiting behind it can share the commit of the next sale.
@@ -407,22 +478,24 @@ impl Writer {
         self.lanes.get(*lane).is_some_and(|runtime| runtime.lane.waiting_len() == 0)
     }
 
-    fn idle_wait(&self) -> Duration {
+    fn next_turn(&self) -> Turn {
         let now = self.clock.now();
-        let deadline = self.lanes.iter().filter_map(|runtime| runtime.lane.next_deadline()).map(|(at, _)| at).min();
-        let lanes = deadline.map_or(IDLE_BEFORE_FOLD, |at| at.since(now));
-        let sync = self.unsynced_since.map_or(IDLE_BEFORE_FOLD, |since| UNSYNCED_MAX.saturating_sub(since.elapsed()));
-        let broken = if self.broken { FAILURE_WAIT } else { IDLE_BEFORE_FOLD };
+        let lane = self.lanes.iter().filter_map(|runtime| runtime.lane.next_deadline()).map(|(at, _)| at).min();
+        let lane = lane.map(|at| at.since(now));
+        let sync = self.unsynced_since.map(|since| UNSYNCED_MAX.saturating_sub(self.since(since)));
+        let broken = self.broken.then_some(FAILURE_WAIT);
+        let fold = (self.commits_since_checkpoint > 0).then_some(IDLE_BEFORE_FOLD);
         // While the clock is not trusted, a due retry may have to wait: looking for it must not spin.
         let least = if self.clock.is_trusted() { Duration::from_millis(1) } else { Duration::from_secs(1) };
-        lanes.min(sync).min(broken).clamp(least, IDLE_BEFORE_FOLD)
+        let due = [lane, sync, broken, fold].into_iter().flatten().min();
+        due.map_or(Turn::Idle, |due| Turn::Due(due.clamp(least, IDLE_BEFORE_FOLD)))
     }
 
     fn idle(&mut self) {
         if self.broken {
             return;
         }
-        if self.unsynced_since.is_some_and(|since| since.elapsed() >= UNSYNCED_MAX)
+        if self.unsynced_since.is_some_and(|since| self.since(since) >= UNSYNCED_MAX)
             && let Err(fault) = self.sync_now()
         {
             self.failed(&fault);
@@ -503,9 +576,6 @@ impl Writer {
             error = chain(fault),
             "Cannot store; nothing is lost, it is tried again"
         );
-        // A full disk is not helped by trying at once; commands keep queueing, bounded by their senders.
-        let (_hold, wait) = std::sync::mpsc::channel::<()>();
-        let _timed_out = wait.recv_timeout(FAILURE_WAIT);
     }
 
     fn apply(
@@ -520,12 +590,12 @@ impl Writer {
         let changes = self.conn.total_changes();
         self.execute("BEGIN IMMEDIATE")?;
         self.board.begin();
-        let opened = Instant::now();
+        let opened = self.clock.steady();
         let mut more = false;
         while let Some(command) = group.pop_front() {
             more = self.apply_one(command, applied)?;
         }
-        while applied.lines < GROUP_LINES_MAX && opened.elapsed() < GROUP_OPEN_MAX {
+        while applied.lines < GROUP_LINES_MAX && self.since(opened) < GROUP_OPEN_MAX {
             let next = if more { commands.recv_timeout(NEXT_CHUNK_WAIT).ok() } else { commands.try_recv().ok() };
             match next {
                 None => break,
@@ -553,7 +623,7 @@ impl Writer {
         if full {
             self.unsynced_since = None;
         } else {
-            self.unsynced_since.get_or_insert_with(Instant::now);
+            self.unsynced_since.get_or_insert(self.clock.steady());
             if frozen || applied.lines > 0 || !applied.stored.is_empty() {
                 self.sync_now()?;
             }
@@ -688,6 +758,29 @@ impl Writer {
                 }));
                 Ok(false)
             }
+            Command::Orders(request) => {
+                let again = self.take_orders(&request)?;
+                let wakes: Vec<Sender<Wake>> = self
+                    .sources
+                    .iter()
+                    .filter(|source| again.contains(&source.name))
+                    .filter_map(|source| source.wake.clone())
+                    .collect();
+                applied.after.push(Box::new(move |stored| {
+                    for wake in wakes.iter().filter(|_| stored) {
+                        let _ended = wake.send(Wake::Resume);
+                    }
+                    let _nobody_waits = request.reply.send(stored);
+                }));
+                Ok(false)
+            }
+            Command::Values(request) => {
+                self.take_values(&request)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored);
+                }));
+                Ok(false)
+            }
             Command::Probed { lane, result } => {
                 self.probed(lane, result);
                 Ok(false)
@@ -718,8 +811,13 @@ impl Writer {
         if self.commits_since_checkpoint >= CHECKPOINT_COMMITS || self.lines_since_checkpoint >= CHECKPOINT_LINES {
             self.commits_since_checkpoint = 1;
             self.lines_since_checkpoint = 0;
-            // A full queue means that one is under way.
-            let _already_asked = self.checkpointer.try_send(());
+            match &self.checkpointer {
+                Some(checkpointer) => {
+                    // A full queue means that one is under way.
+                    let _already_asked = checkpointer.try_send(());
+                }
+                None => note_fold(fold(&self.conn)),
+            }
         }
     }
 
@@ -737,12 +835,17 @@ impl Writer {
         self.clock.now()
     }
 
+    /// How long ago that was by the steady clock.
+    fn since(&self, steady: Duration) -> Duration {
+        self.clock.steady().saturating_sub(steady)
+    }
+
     /// Tells the board; rarely enough that a busy lane does not pay for it.
     fn publish(&mut self) {
-        if self.published.elapsed() < PUBLISH_MIN && self.lanes.iter().any(|runtime| runtime.lane.waiting_len() > 100) {
+        if self.since(self.published) < PUBLISH_MIN && self.lanes.iter().any(|runtime| runtime.lane.waiting_len() > 100) {
             return;
         }
-        self.published = Instant::now();
+        self.published = self.clock.steady();
         self.board.lanes(self.lanes.iter().map(view::lane_facts).collect(), self.skus.len(), self.seq, &self.clock);
     }
 }
@@ -780,14 +883,23 @@ impl Applied {
     }
 }
 
+thread_local! {
+    static JITTER: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Where this thread's [`jitter`] begins, so that a run can be repeated. Not zero.
+pub fn seed_jitter(seed: u64) {
+    JITTER.set(seed | 1);
+}
+
 /// Only spreads retries: a splitmix64 sequence that starts at a random place.
 pub(crate) fn jitter() -> Jitter {
-    static STATE: AtomicU64 = AtomicU64::new(0);
     const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
-    if STATE.load(Ordering::Relaxed) == 0 {
-        STATE.store(getrandom::u64().unwrap_or(STEP) | 1, Ordering::Relaxed);
+    if JITTER.get() == 0 {
+        seed_jitter(getrandom::u64().unwrap_or(STEP));
     }
-    let mut mixed = STATE.fetch_add(STEP, Ordering::Relaxed);
+    let mut mixed = JITTER.get();
+    JITTER.set(mixed.wrapping_add(STEP));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     Jitter(u32::try_from(mixed >> 32).unwrap_or(u32::MAX))
@@ -796,21 +908,27 @@ pub(crate) fn jitter() -> Jitter {
 /// Folds the write-ahead log beside the writer, so that its fsyncs are not in the way of a sale.
 fn spawn_checkpointer(path: std::path::PathBuf) -> SyncSender<()> {
     let (asked, asks) = std::sync::mpsc::sync_channel::<()>(1);
-    let fold = move || {
+    let beside = move || {
         let Ok(conn) = Connection::open(&path) else { return };
         while asks.recv().is_ok() {
-            let folded = crash::point("checkpoint").map_err(|e| e.to_string()).and_then(|()| {
-                conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| e.to_string())
-            });
-            if let Err(error) = folded {
-                tracing::warn!(error, "Cannot fold the write-ahead log; it is tried again later");
-            }
+            note_fold(fold(&conn));
         }
     };
-    if let Err(error) = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(fold) {
+    if let Err(error) = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(beside) {
         tracing::warn!(%error, "No checkpoint thread; the log is folded when idle");
     }
     asked
+}
+
+fn fold(conn: &Connection) -> Result<(), String> {
+    crash::point("checkpoint").map_err(|e| e.to_string())?;
+    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| e.to_string())
+}
+
+fn note_fold(folded: Result<(), String>) {
+    if let Err(error) = folded {
+        tracing::warn!(error, "Cannot fold the write-ahead log; it is tried again later");
+    }
 }
 
 /// A channel to the writer that many can hold.

@@ -109,6 +109,7 @@ fn resolve_row(row: &CountRow, table: &ArticleTable, kits: Kits) -> Result<Vec<L
         extent: Extent::Whole,
         segment: Segment::new("count"),
         lines: vec![line],
+        online_order: None,
     };
     match sync_core::article::resolve(as_ticket, table, kits) {
         Resolved::Transaction(resolved) => Ok(resolved.lines),

@@ -20,6 +20,7 @@ pub mod profiles;
 pub mod query;
 pub mod reader;
 pub mod settings;
+pub(crate) mod values;
 
 pub use reader::DatabaseSource;
 pub use settings::DatabaseSettings;

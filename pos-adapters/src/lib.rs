@@ -21,6 +21,7 @@ pub mod receipts;
 pub mod source;
 pub mod tables;
 pub mod trial;
+pub mod values;
 
 pub use error::SourceError;
 pub use source::{Finding, NoSecrets, SecretReader, SourceContext, SourceSettings, StoredSignal, Waker, Weight};

@@ -24,6 +24,8 @@ pub mod budget;
 pub mod count;
 pub mod ledger;
 pub mod model;
+pub mod orders;
 pub mod outbox;
 pub mod reconcile;
 pub mod retry;
+pub mod values;

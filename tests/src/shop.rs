@@ -34,7 +34,7 @@ use self::contract::Contract;
 pub use self::contract::find_schema;
 pub use self::state::ShopStats;
 use self::state::State;
-pub use self::stock::{Item, Level, Location, NewItem, Order, OrderState, gid};
+pub use self::stock::{Item, Level, Location, NewItem, Order, OrderState, Shipment, gid};
 use crate::faults::{FaultPlan, FaultRule};
 use crate::journal::{Cause, JournalLine, Origin};
 use crate::locked;
@@ -91,6 +91,10 @@ pub struct ShopSettings {
     pub failures_spend_keys: bool,
     /// Inactive levels take changes in silence, instead of refusing them as not stocked. Either may be found.
     pub inactive_levels_take_changes: bool,
+    /// Keys are accepted and not remembered: no honest platform does so.
+    pub ignores_keys: bool,
+    /// `changeFromQuantity` is accepted and not compared: no honest platform does so.
+    pub ignores_expected: bool,
     /// How long a new product stays unknown to the search index, on the shop's clock.
     pub index_delay: Duration,
     /// Decides which requests are hit by chance.
@@ -118,6 +122,8 @@ impl Default for ShopSettings {
             keep_journal: true,
             failures_spend_keys: false,
             inactive_levels_take_changes: false,
+            ignores_keys: false,
+            ignores_expected: false,
             index_delay: Duration::ZERO,
             seed: 1,
         }
@@ -272,27 +278,39 @@ impl Shop {
     /// An online order; `None` if no such item is stocked.
     pub fn place_order(&self, sku: &str, quantity: i64) -> Option<u64> {
         let mut state = locked(&self.state);
-        let (id, lines) = state.stock.place_order(sku, quantity)?;
+        let now_us = state.shop_now_us();
+        let (id, lines) = state.stock.place_order(sku, quantity, now_us)?;
         state.journal.record(Origin::default(), lines);
         Some(id)
     }
 
-    /// Hands an order over; `false` if it is not open.
+    /// Hands over all that is left of an order; `false` if it is not open.
     pub fn fulfil_order(&self, id: u64) -> bool {
-        let mut state = locked(&self.state);
-        let lines = state.stock.fulfil_order(id);
-        let closed = lines.is_some();
-        state.journal.record(Origin::default(), lines.unwrap_or_default());
-        closed
+        self.with_orders(|stock, now_us| stock.fulfil_order(id, None, now_us))
     }
 
-    /// Cancels an order; `false` if it is not open.
+    /// Hands a part of an order over; `false` if it is not open or has less left.
+    pub fn fulfil_part(&self, id: u64, units: i64) -> bool {
+        self.with_orders(|stock, now_us| stock.fulfil_order(id, Some(units), now_us))
+    }
+
+    /// Takes the last shipment of an order back; `false` if there is none.
+    pub fn cancel_shipment(&self, id: u64) -> bool {
+        self.with_orders(|stock, now_us| stock.cancel_shipment(id, now_us))
+    }
+
+    /// Cancels what is left of an order; `false` if it is not open.
     pub fn cancel_order(&self, id: u64) -> bool {
+        self.with_orders(|stock, now_us| stock.cancel_order(id, now_us))
+    }
+
+    fn with_orders(&self, change: impl FnOnce(&mut stock::Stock, i64) -> Option<Vec<crate::journal::Entry>>) -> bool {
         let mut state = locked(&self.state);
-        let lines = state.stock.cancel_order(id);
-        let closed = lines.is_some();
+        let now_us = state.shop_now_us();
+        let lines = change(&mut state.stock, now_us);
+        let changed = lines.is_some();
         state.journal.record(Origin::default(), lines.unwrap_or_default());
-        closed
+        changed
     }
 
     /// All orders.

@@ -1,5 +1,5 @@
-//! Project commands: `cargo xtask demo`, `test`, `services`, `lint`, `check-targets`, `bench`, `fuzz`, `kill-matrix`, `soak`,
-//! `docs`.
+//! Project commands: `cargo xtask demo`, `test`, `services`, `shops`, `lint`, `check-targets`, `bench`, `fuzz`, `kill-matrix`,
+//! `model-check`, `soak`, `docs`.
 //!
 //! Owns how the project is built, run and measured on a developer's machine and in CI. Links nothing of the
 //! product: it starts programs, so that it compiles in seconds and cannot see more than a user sees.
@@ -11,9 +11,11 @@ mod demo;
 mod docs;
 mod fuzz;
 mod long;
+mod model_check;
 mod say;
 mod services;
 mod shell;
+mod shops;
 mod targets;
 mod tests;
 
@@ -39,6 +41,11 @@ enum Command {
         #[command(subcommand)]
         action: services::Action,
     },
+    /// Real shops for the tests, started by hand
+    Shops {
+        #[command(subcommand)]
+        action: shops::Action,
+    },
     /// Formatting and lints, as warnings that fail
     Lint,
     /// Compile the agent for Windows and 32-bit ARM
@@ -49,6 +56,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Kill the release binary at every named crash point and count what arrived
     KillMatrix(long::Options),
+    /// Search the models of the protocol exhaustively
+    ModelCheck(model_check::Options),
     /// Sell for hours under random faults and kills
     Soak(long::Options),
     /// Write the generated files again: the configuration's schema and reference
@@ -60,11 +69,13 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => tests::run(&options),
         Command::Services { action } => services::run(action),
+        Command::Shops { action } => shops::run(&action),
         Command::Lint => tests::lint(),
         Command::CheckTargets => targets::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::KillMatrix(options) => long::run("kill-matrix", &options),
+        Command::ModelCheck(options) => model_check::run(&options),
         Command::Soak(options) => long::run("soak", &options),
         Command::Docs => docs::run(),
     };

@@ -32,6 +32,9 @@ const PACKAGES: &[&str] = &[
     "odbc-postgresql",
     "libsqliteodbc",
     "odbc-mdbtools",
+    // The plugin of WooCommerce is tested over MariaDB.
+    "php-cli",
+    "php-mysql",
 ];
 /// Login of PostgreSQL and MariaDB.
 const LOGIN: (&str, &str) = ("tillsync", "tillsync-test");
@@ -54,8 +57,10 @@ pub(crate) enum Action {
 }
 
 /// Servers that run, and how tests reach them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Services {
+    /// Where their data and our records of them lie.
+    folder: PathBuf,
     variables: Vec<(String, String)>,
     /// Ours to stop.
     started: Vec<Server>,
@@ -68,21 +73,63 @@ struct Server {
 }
 
 impl Services {
+    /// None yet.
+    pub(crate) const fn new(folder: PathBuf) -> Self {
+        Self { folder, variables: Vec::new(), started: Vec::new() }
+    }
+
     /// Tells a command where the servers are.
     pub(crate) fn tell(&self, command: &mut Command) {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+    }
+
+    /// Whether it has this variable.
+    pub(crate) fn tells(&self, variable: &str) -> bool {
+        self.variables.iter().any(|(name, _)| name == variable)
+    }
+
+    /// Adds a variable.
+    pub(crate) fn variable(&mut self, name: &str, value: String) {
+        self.variables.push((name.to_owned(), value));
+    }
+
+    /// Writes down what runs, for later commands.
+    ///
+    /// # Errors
+    /// The files cannot be written.
+    pub(crate) fn record(&self) -> anyhow::Result<()> {
+        let lines = |pairs: Vec<(String, String)>| {
+            pairs.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>()
+        };
+        let pids = self.started.iter().map(|server| (server.name.to_owned(), server.child.id().to_string())).collect();
+        write(&self.folder.join("pids"), &lines(pids))?;
+        write(&self.folder.join("env"), &lines(self.variables.clone()))
+    }
+
+    /// Starts a server in its folder; what it says goes to a log there.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn spawn(&mut self, name: &'static str, mut server: Command, place: &Path) -> anyhow::Result<()> {
+        let log = File::create(place.join("log")).with_context(|| format!("cannot log {name}"))?;
+        let errors = log.try_clone().with_context(|| format!("cannot log {name}"))?;
+        server.stdin(Stdio::null()).stdout(log).stderr(errors).current_dir(place);
+        let child = server.spawn().with_context(|| format!("cannot start {name}"))?;
+        self.started.push(Server { name, child });
+        Ok(())
     }
 }
 
 impl Drop for Services {
     fn drop(&mut self) {
-        for server in &mut self.started {
+        // Those that others need were started first.
+        for server in self.started.iter_mut().rev() {
             if let Err(error) = end(server) {
                 say::problem(&format!("cannot stop {}: {error:#}", server.name));
             }
         }
         if !self.started.is_empty() {
-            forget();
+            forget(&self.folder);
         }
     }
 }
@@ -90,28 +137,47 @@ impl Drop for Services {
 pub(crate) fn run(action: Action) -> anyhow::Result<()> {
     match action {
         Action::Start => {
-            let mut services = provide()?;
-            // They outlive us; `stop` finds them by their recorded ids.
-            services.started.clear();
-            show(&services.variables);
+            leave_running(provide()?);
             Ok(())
         }
         Action::Env => {
-            show(&running().context("no servers run; start them with `cargo xtask services start`")?.variables);
-            Ok(())
+            show_running(&folder("services"), "no servers run; start them with `cargo xtask services start`")
         }
-        Action::Stop => {
-            for (name, pid) in recorded_pids() {
-                if alive(&pid) {
-                    say::step(&format!("Stopping {name}"));
-                    shell::run(shell::command("kill").args(["-TERM", &pid]))?;
-                    wait(STOP_WAIT, || !alive(&pid)).with_context(|| format!("{name} does not end"))?;
-                }
-            }
-            forget();
-            Ok(())
+        Action::Stop => stop(&folder("services")),
+    }
+}
+
+/// Shows how servers are reached and lets them outlive us; [`stop`] finds them by their recorded ids.
+pub(crate) fn leave_running(mut services: Services) {
+    services.started.clear();
+    show(&services.variables);
+}
+
+/// Shows how the servers are reached that an earlier command left running in this folder.
+///
+/// # Errors
+/// `otherwise` if there are none.
+pub(crate) fn show_running(folder: &Path, otherwise: &'static str) -> anyhow::Result<()> {
+    show(&running(folder).context(otherwise)?.variables);
+    Ok(())
+}
+
+/// Ends the servers that an earlier command left running in this folder.
+///
+/// # Errors
+/// One does not end.
+pub(crate) fn stop(folder: &Path) -> anyhow::Result<()> {
+    for (name, pid) in recorded(folder, "pids").into_iter().rev() {
+        if alive(&pid) {
+            say::step(&format!("Stopping {name}"));
+            // As in `end`.
+            let signal = if name == "postgres" { "-INT" } else { "-TERM" };
+            shell::run(shell::command("kill").args([signal, &pid]))?;
+            wait(STOP_WAIT, || !alive(&pid)).with_context(|| format!("{name} does not end"))?;
         }
     }
+    forget(folder);
+    Ok(())
 }
 
 /// Running servers: those of `cargo xtask services start`, else new ones, which end with the value.
@@ -121,30 +187,27 @@ pub(crate) fn run(action: Action) -> anyhow::Result<()> {
 /// # Errors
 /// A server that is installed does not start.
 pub(crate) fn provide() -> anyhow::Result<Services> {
-    if let Some(services) = running() {
+    let home = folder("services");
+    if let Some(services) = running(&home) {
         return Ok(services);
     }
     let missing = shell::find("mariadbd").is_none() && sbin("mariadbd").is_none()
         || postgres_programs().is_none()
         || sbin("firebird").is_none()
         || shell::find("isql").is_none()
+        || shell::find("php").is_none()
         || !has_odbc();
     if missing && shell::may_install() {
         say::step("Installing database servers");
         shell::install(PACKAGES)?;
     }
     say::step("Starting database servers");
-    fs::create_dir_all(folder()).with_context(|| format!("cannot make {}", folder().display()))?;
-    let mut services = Services::default();
+    fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
+    let mut services = Services::new(home);
     for start in [start_postgres, start_mariadb, start_firebird] {
         start(&mut services)?;
     }
-    let lines = |pairs: Vec<(String, String)>| {
-        pairs.into_iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>()
-    };
-    let pids = services.started.iter().map(|server| (server.name.to_owned(), server.child.id().to_string())).collect();
-    write(&folder().join("pids"), &lines(pids))?;
-    write(&folder().join("env"), &lines(services.variables.clone()))?;
+    services.record()?;
     Ok(services)
 }
 
@@ -184,10 +247,10 @@ fn start_postgres(services: &mut Services) -> anyhow::Result<()> {
     for (name, value) in settings {
         server.arg("-c").arg(format!("{name}={value}"));
     }
-    spawn(services, "postgres", server, &place)?;
+    services.spawn("postgres", server, &place)?;
     let mut ready = shell::command(programs.join("pg_isready"));
     ready.args(["-q", "-h", "127.0.0.1", "-p", &port_text]);
-    answer("PostgreSQL", &place, || shell::succeeds(&mut ready))?;
+    answer("PostgreSQL", &place, START_WAIT, || shell::succeeds(&mut ready))?;
     services.variables.push(("TILLSYNC_TEST_POSTGRES".to_owned(), format!("{}:{}@127.0.0.1:{port}", LOGIN.0, LOGIN.1)));
     if certificate {
         services.variables.push(("TILLSYNC_TEST_POSTGRES_CA".to_owned(), pem));
@@ -223,11 +286,11 @@ fn start_mariadb(services: &mut Services) -> anyhow::Result<()> {
         server.arg(format!("--ssl-cert={}", place.join("server.pem").display()));
         server.arg(format!("--ssl-key={}", place.join("server.key").display()));
     }
-    spawn(services, "mariadb", server, &place)?;
+    services.spawn("mariadb", server, &place)?;
     let mut ready = shell::command("mariadb-admin");
     ready.args(["--no-defaults", "--host=127.0.0.1", "--silent"]);
     ready.arg(format!("--port={port}")).arg(format!("--user={user}")).arg(format!("--password={password}")).arg("ping");
-    answer("MariaDB", &place, || shell::succeeds(&mut ready))?;
+    answer("MariaDB", &place, START_WAIT, || shell::succeeds(&mut ready))?;
     services.variables.push(("TILLSYNC_TEST_MARIADB".to_owned(), format!("{user}:{password}@127.0.0.1:{port}")));
     Ok(())
 }
@@ -290,8 +353,8 @@ fn start_firebird(services: &mut Services) -> anyhow::Result<()> {
     let mut server = as_user("firebird", program)?;
     private(&mut server);
     server.args(["-p", &port.to_string()]);
-    spawn(services, "firebird", server, &place)?;
-    answer("Firebird", &place, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+    services.spawn("firebird", server, &place)?;
+    answer("Firebird", &place, START_WAIT, || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
     let (user, password) = FIREBIRD_LOGIN;
     let data = place.join("data").display().to_string();
     services.variables.push(("TILLSYNC_TEST_FIREBIRD".to_owned(), format!("{user}:{password}@127.0.0.1:{port}{data}")));
@@ -325,15 +388,15 @@ fn left_out(name: &str, package: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the servers live: below the target folder, or, where their users cannot get there, in the folder for temporary
-/// files.
-fn folder() -> PathBuf {
-    let wanted = shell::target().join("services");
+/// Where servers of a kind live: below the target folder, or, where their users cannot get there, in the folder for
+/// temporary files.
+pub(crate) fn folder(kind: &str) -> PathBuf {
+    let wanted = shell::target().join(kind);
     if !is_root() || wanted.ancestors().all(open_to_all) {
         return wanted;
     }
     let name = shell::target().display().to_string().replace(['/', ' '], "-");
-    std::env::temp_dir().join(format!("tillsync-services{name}"))
+    std::env::temp_dir().join(format!("tillsync-{kind}{name}"))
 }
 
 /// Whether every user may pass through a folder; one that is not there yet will be made so.
@@ -350,7 +413,7 @@ fn open_to_all(_: &Path) -> bool {
 
 /// An empty folder for one server.
 fn fresh(name: &str) -> anyhow::Result<PathBuf> {
-    let place = folder().join(name);
+    let place = folder("services").join(name);
     if place.exists() {
         fs::remove_dir_all(&place).with_context(|| format!("cannot empty {}", place.display()))?;
     }
@@ -358,7 +421,7 @@ fn fresh(name: &str) -> anyhow::Result<PathBuf> {
     Ok(place)
 }
 
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -372,13 +435,13 @@ fn link(_: &Path, name: &Path) -> anyhow::Result<()> {
     bail!("cannot link {}: servers run on Debian only", name.display())
 }
 
-fn free_port() -> anyhow::Result<u16> {
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot find a free port")?;
     Ok(listener.local_addr().context("cannot find a free port")?.port())
 }
 
 /// The folder with `initdb` and `postgres`: the newest that Debian's package installed.
-fn postgres_programs() -> Option<PathBuf> {
+pub(crate) fn postgres_programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let mut folders: Vec<PathBuf> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
     folders.retain(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
@@ -402,7 +465,7 @@ fn is_root() -> bool {
 }
 
 /// Gives the folder to a server's user, if we are root.
-fn own(place: &Path, user: &str) -> anyhow::Result<()> {
+pub(crate) fn own(place: &Path, user: &str) -> anyhow::Result<()> {
     if is_root() {
         shell::run(shell::command("chown").args(["-R", &format!("{user}:{user}")]).arg(place))?;
     }
@@ -410,7 +473,7 @@ fn own(place: &Path, user: &str) -> anyhow::Result<()> {
 }
 
 /// A command as a server's user, if we are root; servers refuse to run as root.
-fn as_user(user: &str, program: impl AsRef<Path>) -> anyhow::Result<Command> {
+pub(crate) fn as_user(user: &str, program: impl AsRef<Path>) -> anyhow::Result<Command> {
     let program = program.as_ref();
     if !is_root() {
         return Ok(shell::command(program));
@@ -418,21 +481,16 @@ fn as_user(user: &str, program: impl AsRef<Path>) -> anyhow::Result<Command> {
     let setpriv = shell::find("setpriv").context("`setpriv` is not there; install util-linux")?;
     let mut command = shell::command(setpriv);
     command.arg(format!("--reuid={user}")).arg(format!("--regid={user}")).arg("--clear-groups").arg(program);
-    command.env("HOME", folder()).env_remove("TMPDIR");
+    command.env("HOME", folder("services")).env_remove("TMPDIR");
     Ok(command)
 }
 
-fn spawn(services: &mut Services, name: &'static str, mut server: Command, place: &Path) -> anyhow::Result<()> {
-    let log = File::create(place.join("log")).with_context(|| format!("cannot log {name}"))?;
-    let errors = log.try_clone().with_context(|| format!("cannot log {name}"))?;
-    server.stdin(Stdio::null()).stdout(log).stderr(errors).current_dir(place);
-    let child = server.spawn().with_context(|| format!("cannot start {name}"))?;
-    services.started.push(Server { name, child });
-    Ok(())
-}
-
-fn answer(name: &str, place: &Path, ready: impl FnMut() -> bool) -> anyhow::Result<()> {
-    wait(START_WAIT, ready).with_context(|| {
+/// Waits until a server answers.
+///
+/// # Errors
+/// It does not, with what its log says.
+pub(crate) fn answer(name: &str, place: &Path, longest: Duration, ready: impl FnMut() -> bool) -> anyhow::Result<()> {
+    wait(longest, ready).with_context(|| {
         let log = fs::read_to_string(place.join("log")).unwrap_or_default();
         format!("{name} does not answer; its log says:\n{log}")
     })
@@ -465,28 +523,28 @@ fn alive(pid: &str) -> bool {
     shell::succeeds(shell::command("kill").args(["-0", pid]))
 }
 
-fn recorded(file: &str) -> Vec<(String, String)> {
-    let text = fs::read_to_string(folder().join(file)).unwrap_or_default();
+fn recorded(folder: &Path, file: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
     text.lines()
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
 
-fn recorded_pids() -> Vec<(String, String)> {
-    recorded("pids")
-}
-
 /// Servers that an earlier command left running, if all of them still do.
-fn running() -> Option<Services> {
-    let pids = recorded_pids();
+pub(crate) fn running(folder: &Path) -> Option<Services> {
+    let pids = recorded(folder, "pids");
     let all = !pids.is_empty() && pids.iter().all(|(_, pid)| alive(pid));
-    all.then(|| Services { variables: recorded("env"), started: Vec::new() })
+    all.then(|| {
+        let mut services = Services::new(folder.to_path_buf());
+        services.variables = recorded(folder, "env");
+        services
+    })
 }
 
-fn forget() {
+fn forget(folder: &Path) {
     for file in ["pids", "env"] {
-        let path = folder().join(file);
+        let path = folder.join(file);
         if path.exists()
             && let Err(error) = fs::remove_file(&path)
         {

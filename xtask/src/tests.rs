@@ -6,17 +6,22 @@ use crate::contracts;
 use crate::say;
 use crate::services;
 use crate::shell;
+use crate::shops::{self, Shop};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Only the tests beside the code, not those that run the whole program
     #[arg(long)]
     quick: bool,
+    /// Against every real shop (Medusa, Vendure), not only the one that starts quickly
+    #[arg(long)]
+    real_shops: bool,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let contracts = contracts::provide()?;
     let services = services::provide()?;
+    let shops = shops::provide(if options.real_shops { Shop::ALL.as_slice() } else { &[Shop::Vendure] })?;
     provide_port_maker()?;
     let nextest = shell::succeeds(shell::cargo().args(["nextest", "--version"]));
     let mut tests = shell::cargo();
@@ -42,6 +47,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         tests.env(contracts::VARIABLE, folder);
     }
     services.tell(&mut tests);
+    shops.tell(&mut tests);
     if nextest {
         // Nextest leaves the examples in documentation out.
         say::step("Running the examples in documentation");

@@ -12,6 +12,7 @@ use sync_core::model::Sku;
 use super::exit;
 use super::output::{Form, Output, Tone};
 use crate::config::{self, Config, ConfigFault, ConfigFaults, PlatformConfig, Severity, SourceConfig};
+use crate::platform::contract::ContractReport;
 use crate::receive::certificate;
 use crate::secret::SecretRef;
 
@@ -70,13 +71,16 @@ pub struct CheckReport {
     pub faults: Vec<ConfigFault>,
     /// What was seen on the machine, and beyond it with `--online`.
     pub probes: Vec<Probe>,
+    /// What `--probe` found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contract: Option<ContractReport>,
 }
 
 impl CheckReport {
     /// The file is refused.
     #[must_use]
     pub fn refused(faults: &ConfigFaults) -> Self {
-        Self { config: faults.file.clone(), ok: false, faults: faults.faults.clone(), probes: Vec::new() }
+        Self { config: faults.file.clone(), ok: false, faults: faults.faults.clone(), probes: Vec::new(), contract: None }
     }
 
     /// Adds what was seen.
@@ -99,8 +103,8 @@ pub fn offline(path: &Path) -> (CheckReport, Option<Config>) {
         Ok(config) => config,
         Err(faults) => return (CheckReport::refused(&faults), None),
     };
-    let mut report =
-        CheckReport { config: path.to_owned(), ok: true, faults: config.warnings.clone(), probes: Vec::new() };
+    let faults = config.warnings.clone();
+    let mut report = CheckReport { config: path.to_owned(), ok: true, faults, probes: Vec::new(), contract: None };
     report.add(state_folder(&config.state.path));
     for source in &config.sources {
         report.add(listener(source, &config).unwrap_or_else(|| source_path(source)));

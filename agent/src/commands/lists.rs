@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{exit, is_running, reader};
 use crate::cli::output::{Align, Output, Table};
-use crate::cli::{ListArgs, MappingAction, OutboxAction, QuarantineAction, ReplayArgs};
+use crate::cli::{ListArgs, MappingAction, OutboxAction, PricesAction, QuarantineAction, ReplayArgs};
 use crate::config::Config;
 use crate::requests;
 use crate::writer::admin::Action;
@@ -34,6 +34,49 @@ const QUARANTINED: &str = "SELECT * FROM (
 
 const TARGETS: &str = "SELECT l.name AS platform, s.code AS sku, t.title, t.target, t.note, t.tries FROM target t
   JOIN lane l ON l.id = t.lane JOIN sku s ON s.id = t.sku";
+
+const ONLINE: &str = "SELECT l.name AS platform, o.name AS online_order, coalesce(o.sku, s.code) AS sku, o.item, o.open AS promised, o.handed_over,
+         CASE WHEN o.handed_over <> o.posted THEN 'the article is not known to the store' END AS note
+    FROM online_line o JOIN lane l ON l.id = o.lane
+    LEFT JOIN (SELECT t.lane, json_extract(t.target, '$.parts[0].item') AS item, min(k.code) AS code
+                 FROM target t JOIN sku k ON k.id = t.sku WHERE t.target IS NOT NULL GROUP BY 1, 2) s
+           ON s.lane = o.lane AND s.item = o.item
+   WHERE o.open > 0 OR o.handed_over <> o.posted";
+
+const FEEDS: &str = "SELECT f.name AS list, f.kind, f.articles, datetime(f.read_at / 1000000, 'unixepoch') AS read_at_utc,
+         (SELECT count(*) FROM fact v WHERE v.kind = f.kind AND v.told = 1) AS changes,
+         coalesce(f.failed, (SELECT 'held for a person: see `tillsync prices held`' FROM value_hold h WHERE h.feed = f.name AND h.state = 'held')) AS note
+    FROM feed f";
+
+const HELD: &str = "SELECT id, feed AS list, kind, datetime(held_at / 1000000, 'unixepoch') AS held_at_utc, json_array_length(rows) AS articles,
+         reasons, state, note FROM value_hold";
+
+pub(super) fn orders(config: &Config, args: &ListArgs, out: &mut Output) -> anyhow::Result<u8> {
+    list(config, &format!("{ONLINE} ORDER BY platform, online_order"), args, "No online order waits for this store.", out)
+}
+
+pub(super) fn prices(config: &Config, action: Option<&PricesAction>, out: &mut Output) -> anyhow::Result<u8> {
+    match action {
+        None => {
+            let empty = "No list of prices or of units on order was read yet.";
+            list(config, &format!("{FEEDS} ORDER BY list"), &ListArgs::default(), empty, out)
+        }
+        Some(PricesAction::Held(args)) => {
+            list(config, &format!("{HELD} WHERE state = 'held' ORDER BY id"), args, "No value is held.", out)
+        }
+        Some(PricesAction::Show { id }) => {
+            let sql = format!(
+                "SELECT json_extract(r.value, '$.sku') AS sku, json_extract(r.value, '$.before') AS before,
+                        json_extract(r.value, '$.after') AS after FROM value_hold h, json_each(h.rows) r WHERE h.id = {id}"
+            );
+            list(config, &sql, &ListArgs { limit: 100_000 }, "There is no hold of this number.", out)
+        }
+        Some(PricesAction::Approve { id }) => act(config, &Action::ApproveValues { id: *id }, out),
+        Some(PricesAction::Refuse { id, reason }) => {
+            act(config, &Action::RefuseValues { id: *id, reason: reason.clone() }, out)
+        }
+    }
+}
 
 pub(super) fn outbox(config: &Config, action: Option<&OutboxAction>, out: &mut Output) -> anyhow::Result<u8> {
     match action {

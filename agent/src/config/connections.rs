@@ -8,11 +8,15 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use sync_core::model::LaneName;
+use sync_core::values::ValueKind;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::medusa::MedusaTable;
 use super::read::Read;
 use super::resolve::Resolver;
+use super::vendure::VendureTable;
+use super::woocommerce;
 use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
@@ -44,6 +48,32 @@ pub struct Parts {
     pub wall: WallClock,
     /// The store's id.
     pub store: String,
+    /// What it is to be told beside stock.
+    pub values: WantedValues,
+}
+
+/// Values that the configuration has lists of; a platform opens a lane of values only for these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WantedValues {
+    /// There is a list of prices.
+    pub prices: bool,
+    /// There is a list of units on order.
+    pub incoming: bool,
+    /// Articles may be sold below zero while some are on order.
+    pub backorder_while_incoming: bool,
+}
+
+impl WantedValues {
+    /// From the lists of the configuration.
+    #[must_use]
+    pub fn of(feeds: &[super::FeedConfig]) -> Self {
+        let any = |kind| feeds.iter().any(|feed| feed.kind == kind);
+        Self {
+            prices: any(ValueKind::Price),
+            incoming: any(ValueKind::Incoming),
+            backorder_while_incoming: feeds.iter().any(|feed| feed.backorder_while_incoming),
+        }
+    }
 }
 
 /// A table as written.
@@ -60,13 +90,15 @@ pub(super) fn table(
     path: &str,
     text: &str,
 ) -> Option<Box<dyn ConnectionTable>> {
-    // One line a kind: `"medusa" => boxed(read.deserialize::<medusa::MedusaTable>(table, path, text)),`
-    let _no_kind_yet = (read, kind, table, path, text);
-    None
+    match kind {
+        "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
+        "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
+        "woocommerce" => boxed(read.deserialize::<woocommerce::WooTable>(table, path, text)),
+        _ => None,
+    }
 }
 
 /// A table that could be read.
-#[expect(dead_code, reason = "each kind of platform uses it")]
 fn boxed<T: ConnectionTable + 'static>(table: Option<T>) -> Option<Box<dyn ConnectionTable>> {
     table.map(|table| -> Box<dyn ConnectionTable> { Box::new(table) })
 }

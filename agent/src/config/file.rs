@@ -12,7 +12,11 @@ use pos_adapters::receipts::ReceiptSettings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::feeds::FeedTable;
+use super::medusa::MedusaTable;
+use super::online::{BuffersTable, OnlineOrdersTable};
 use super::reconcile::ReconcileTable;
+use super::vendure::VendureTable;
 
 /// Configuration of the Tillsync agent.
 #[derive(JsonSchema)]
@@ -42,6 +46,14 @@ pub(super) struct ConfigFile {
     pub(super) look_up: Option<LookUpTable>,
     /// Copies of the agent's database.
     pub(super) backup: Option<BackupTable>,
+    /// Orders of the platforms that this store hands out.
+    pub(super) online_orders: Option<OnlineOrdersTable>,
+    /// Units that the platforms are never told.
+    pub(super) buffers: Option<BuffersTable>,
+    /// Prices that the POS decides and the platforms are told. One table for each list.
+    pub(super) prices: Option<Vec<FeedTable>>,
+    /// Units on order from suppliers that the platforms are told. One table for each list.
+    pub(super) incoming: Option<Vec<FeedTable>>,
 }
 
 /// The tables that stand once. `source` and `platform` are read by their `kind`.
@@ -56,6 +68,10 @@ pub(super) struct SingleTables {
     pub(super) look_up: LookUpTable,
     pub(super) backup: BackupTable,
     pub(super) articles: Option<ArticleSettings>,
+    pub(super) online_orders: OnlineOrdersTable,
+    pub(super) buffers: BuffersTable,
+    pub(super) prices: Vec<FeedTable>,
+    pub(super) incoming: Vec<FeedTable>,
 }
 
 /// The store.
@@ -184,8 +200,14 @@ pub(super) enum AnySource {
 pub(super) enum PlatformTable {
     /// A Shopify shop.
     Shopify(ShopifyTable),
+    /// A WooCommerce shop.
+    WooCommerce(super::woocommerce::WooTable),
     /// The open door for any middleware.
     Http(HttpTable),
+    /// A Medusa shop.
+    Medusa(MedusaTable),
+    /// A Vendure shop.
+    Vendure(VendureTable),
 }
 
 /// A Shopify shop and the location whose stock this store is.

@@ -23,8 +23,23 @@ const FAULTS_PER_TABLE_MAX: usize = 64;
 const NOWHERE: std::ops::Range<usize> = 0..0;
 
 /// Tables that stand once, and arrays that are read by `kind`.
-pub(super) const ROOT_KEYS: [&str; 11] =
-    ["store", "state", "source", "articles", "platform", "count", "reconcile", "status", "log", "look_up", "backup"];
+pub(super) const ROOT_KEYS: [&str; 15] = [
+    "store",
+    "state",
+    "source",
+    "articles",
+    "platform",
+    "count",
+    "reconcile",
+    "status",
+    "log",
+    "look_up",
+    "backup",
+    "online_orders",
+    "buffers",
+    "prices",
+    "incoming",
+];
 
 /// Tables with a meaning that this build does not have.
 pub(super) const RESERVED_KEYS: [&str; 3] = ["alerts", "central", "update"];
@@ -34,13 +49,10 @@ pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "seri
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
-    &["shopify", "http"],
+    &["shopify", "http", "medusa", "vendure", "woocommerce"],
     &[
-        "woocommerce",
         "bigcommerce",
         "square",
-        "medusa",
-        "vendure",
         "adobe-commerce",
         "magento",
         "prestashop",

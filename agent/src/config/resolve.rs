@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use pos_adapters::articles::ArticleSettings;
 use sync_core::model::StoreId;
+use sync_core::values::ValueKind;
 use tracing_subscriber::filter::Targets;
 
 use super::faults::{ConfigFault, ConfigFaults, FaultCode, Severity};
@@ -17,7 +18,7 @@ use super::file::{BackupTable, LogFormatWord, LogTable, LookUpTable, StateTable,
 use super::read::{KnownPlatform, Read, nearest_or_list};
 use super::{
     BackupConfig, Config, LogConfig, LogFormat, LookUpConfig, PlatformConfig, SourceConfig, StateConfig, StatusConfig,
-    StoreConfig, mask, platforms, sources,
+    StoreConfig, feeds, mask, online, platforms, sources,
 };
 
 /// Where the status server listens if nothing is said.
@@ -52,6 +53,11 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
     let platforms = resolver.platforms();
     let counts = super::count::resolve(&mut resolver, &store.timezone, &sources);
     let reconcile = super::reconcile::resolve(&mut resolver, tables.reconcile);
+    let names: Vec<String> = platforms.iter().map(|platform| platform.name().to_string()).collect();
+    let online_orders = online::orders(&mut resolver, tables.online_orders, &names);
+    let buffers = online::buffers(&mut resolver, tables.buffers, &names);
+    let mut feeds = feeds::feeds(&mut resolver, ValueKind::Price, tables.prices, &sources, &store.timezone);
+    feeds.extend(feeds::feeds(&mut resolver, ValueKind::Incoming, tables.incoming, &sources, &store.timezone));
     let status = resolver.status(tables.status.listen);
     let log = resolver.log(tables.log);
     let look_up = resolver.look_up(tables.look_up);
@@ -73,6 +79,9 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
         log,
         look_up,
         backup,
+        online_orders,
+        buffers,
+        feeds,
         warnings: ConfigFaults::new(origin, faults).faults,
     })
 }

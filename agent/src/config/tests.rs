@@ -50,6 +50,11 @@ fn the_example_names_every_key() {
         "StatusTable",
         "LogTable",
         "BackupTable",
+        "OnlineOrdersTable",
+        "RecogniseTable",
+        "BuffersTable",
+        "FeedTable",
+        "ListColumns",
         "ArticleSettings",
         "FileSettings",
         "FixedTable",
@@ -71,6 +76,7 @@ fn the_example_names_every_key() {
         "DatabaseQueries",
         "DatabaseRules",
         "ShopifyTable",
+        "WooTable",
         "HttpTable",
         "PushedSettings",
         "PushedKey",
@@ -395,4 +401,31 @@ fn every_missing_key_of_a_source_is_named() {
         assert!(found.contains(&expected), "{expected:?} is not in {found:#?}");
     }
     assert_eq!(found.len(), 5, "{found:#?}");
+}
+
+#[test]
+fn online_orders_and_buffers_are_resolved_for_each_platform() {
+    let text = format!(
+        "{MINIMAL}[[platform]]\nkind = \"http\"\nurl = \"https://example.com/\"\n\
+         [online_orders]\npicks = \"pos\"\nplatform = {{ http = {{ picks = \"platform\" }} }}\n\
+         [buffers]\ndefault = \"1\"\nsku = {{ A = \"2.5\" }}\nplatform = {{ http = {{ default = \"3\" }} }}\n"
+    );
+    let config = parse(&text, Path::new("agent.toml")).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(config.online_orders.picks_of("http").as_str(), "platform");
+    assert_eq!(config.online_orders.picks_of("shopify").as_str(), "pos");
+    let buffer = |lane: &str, sku: &str| config.buffers.of(lane, &sku.into()).to_string();
+    assert_eq!([buffer("http", "A"), buffer("http", "B"), buffer("shopify", "B")], ["2.5", "3", "1"]);
+}
+
+#[test]
+fn settings_of_online_orders_and_lists_that_make_no_sense_are_told() {
+    let not = FaultCode::NotAllowed;
+    check("[online_orders]\npoll = \"2m\"\n", FIRST + 1, not, "online_orders.poll", "1m");
+    let recognised = "[online_orders.recognise]\nskus = [\"WEB\"]\n";
+    check(recognised, FIRST, not, "online_orders.recognise", "picks");
+    check("[buffers]\ndefault = \"-1\"\n", FIRST + 1, not, "buffers.default", "no number of units");
+    check("[buffers.platform.shop]\ndefault = \"1\"\n", FIRST, not, "buffers.platform.shop", "no platform");
+    check("[[prices]]\nsource = \"a\"\n", FIRST + 1, not, "prices[0].source", "of kind `database`");
+    check("[[prices]]\npath = \"p.csv\"\ncurrency = \"euro\"\n", FIRST + 2, not, "prices[0].currency", "`EUR`");
+    check("[[incoming]]\nname = \"x\"\n", FIRST, FaultCode::Missing, "incoming[0].source", "CSV file");
 }

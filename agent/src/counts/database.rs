@@ -95,8 +95,8 @@ impl Database {
         }
         let instant = jiff::Timestamp::from_microsecond(now.0).ok()?;
         let day = self.plan.zone.to_datetime(instant).date();
-        let midnight = self.plan.zone.to_zoned(day.to_datetime(jiff::civil::Time::midnight())).ok()?;
-        Some(Timestamp(midnight.timestamp().as_microsecond()))
+        let midnight = self.plan.zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().ok()?;
+        Some(Timestamp(midnight.as_microsecond()))
     }
 }
 

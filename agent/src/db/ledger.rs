@@ -157,8 +157,9 @@ pub fn snapshot(conn: &Connection, source: i64, key: &str) -> Result<Option<(Sna
 pub fn tickets(conn: &Connection, key: &str) -> Result<Vec<Ticket>, DbError> {
     let mut statement = conn
         .prepare_cached(
-            "SELECT s.name, t.register, t.sold_at, t.status, t.lines FROM source s
-             CROSS JOIN txn t ON t.source = s.id AND t.key = ?1 ORDER BY s.id",
+            "SELECT s.name, t.register, t.sold_at, t.status, t.lines, o.written FROM source s
+             CROSS JOIN txn t ON t.source = s.id AND t.key = ?1
+             LEFT JOIN online_ticket o ON o.source = t.source AND o.key = t.key ORDER BY s.id",
         )
         .map_err(step("read a ticket"))?;
     let rows = statement
@@ -169,18 +170,20 @@ pub fn tickets(conn: &Connection, key: &str) -> Result<Vec<Ticket>, DbError> {
                 row.get::<_, Option<i64>>(2)?,
                 row.get::<_, String>(3)?,
                 row.get::<_, String>(4)?,
+                row.get::<_, Option<String>>(5)?,
             ))
         })
         .map_err(step("read a ticket"))?;
     let bad = |detail: String| DbError::Row { what: format!("transaction {key}"), detail };
     rows.map(|row| {
-        let (source, register, sold_at, status, lines) = row.map_err(step("read a ticket"))?;
+        let (source, register, sold_at, status, lines, online_order) = row.map_err(step("read a ticket"))?;
         Ok(Ticket {
             source,
             key: key.to_owned(),
             register,
             sold_at: sold_at.map(Timestamp),
             status: status_from(&status).ok_or_else(|| bad(format!("unknown status `{status}`")))?,
+            online_order,
             lines: read_lines(&lines).map_err(bad)?,
         })
     })
@@ -286,6 +289,11 @@ pub fn last_seq(conn: &Connection) -> Result<Seq, DbError> {
     let moved: i64 = conn
         .query_row("SELECT coalesce(max(seq), 0) FROM movement", [], |row| row.get(0))
         .map_err(step("read the last position"))?;
+    // Values take their places in the same stream.
+    let told: i64 = conn
+        .query_row("SELECT coalesce(max(seq), 0) FROM fact", [], |row| row.get(0))
+        .map_err(step("read the last position"))?;
+    let moved = moved.max(told);
     let kept = super::tables::meta(conn, "last_seq")?.and_then(|text| text.parse().ok()).unwrap_or(0);
     Ok(Seq(moved.max(kept)))
 }

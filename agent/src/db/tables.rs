@@ -135,6 +135,17 @@ pub fn add_quarantine(
     Ok(())
 }
 
+/// Notes on the record that was just kept which online order it names.
+///
+/// # Errors
+/// [`DbError::Step`].
+pub fn name_order(conn: &Connection, order: Option<&str>) -> Result<(), DbError> {
+    conn.prepare_cached("UPDATE quarantine SET online_ref = ?2 WHERE id = ?1")
+        .and_then(|mut statement| statement.execute(params![conn.last_insert_rowid(), order]))
+        .map_err(step("note the order of a quarantined record"))?;
+    Ok(())
+}
+
 /// A SKU's place on the platform, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetRow {

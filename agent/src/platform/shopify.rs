@@ -5,6 +5,8 @@
 //! 24 hours, so the same bytes may be sent again as often as needed. The documents are the `.graphql` files of
 //! this folder; a test validates them against Shopify's schema.
 //!
+//! Prices and goods on order are lanes of their own (`values`), pages of numbers and orders are in `pages`.
+//!
 //! What it never does: set `available` (that would put units sold online back on sale), write from a webhook,
 //! or send a write twice by itself, except once with a new token after a 401, which has no effect.
 
@@ -13,7 +15,9 @@ mod classify;
 mod client;
 mod lookup;
 mod map;
+mod pages;
 mod token;
+mod values;
 mod wire;
 
 use std::time::Duration;
@@ -29,7 +33,7 @@ pub const API_VERSION: &str = "2026-10";
 pub const ROWS_MAX: usize = 250;
 /// How long after its first send a key is relied on: four hours less than Shopify's 24.
 pub const KEY_WINDOW: Duration = Duration::from_hours(20);
-/// What the app must be granted, and all that it needs.
+/// What the app must be granted, and all that it needs for stock.
 pub const SCOPES: [&str; 4] = ["read_products", "read_inventory", "write_inventory", "read_locations"];
 
 /// How we prove who we are.
@@ -79,6 +83,14 @@ pub struct ShopifySettings {
     pub app_name: String,
     /// Stock an item at the location by itself if it is not stocked there yet.
     pub activate_missing: bool,
+    /// Read online orders that the location is to hand over.
+    pub orders: bool,
+    /// The POS's prices are the shop's.
+    pub prices: bool,
+    /// Tell the shop what is on order.
+    pub incoming: bool,
+    /// Sell below zero exactly while goods are on order. Only with `incoming`.
+    pub backorder_while_incoming: bool,
 }
 
 impl ShopifySettings {
@@ -95,6 +107,23 @@ impl ShopifySettings {
             request_timeout: Duration::from_secs(30),
             app_name: "tillsync".to_owned(),
             activate_missing: false,
+            orders: false,
+            prices: false,
+            incoming: false,
+            backorder_while_incoming: false,
         }
+    }
+
+    /// What the app must be granted for what it is asked to do, and all that it needs.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<&'static str> {
+        let mut scopes = SCOPES.to_vec();
+        if self.orders {
+            scopes.push("read_merchant_managed_fulfillment_orders");
+        }
+        if self.prices || (self.incoming && self.backorder_while_incoming) {
+            scopes.push("write_products");
+        }
+        scopes
     }
 }

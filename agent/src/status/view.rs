@@ -53,6 +53,8 @@ pub fn snapshot(
         latency: latency(&facts.counts),
         sources,
         lanes,
+        online: Vec::new(),
+        lists: Vec::new(),
     }
 }
 

@@ -33,6 +33,7 @@ pub fn summary(status: &StatusSnapshot) -> String {
         }
     }
     status.lanes.iter().for_each(|lane| lane_lines(status.now, lane, &mut lines));
+    super::online::lines(status, &mut lines);
     if !status.clock.trusted {
         let note = status.clock.note.as_deref().unwrap_or("it was wrong at the start");
         lines.push(format!("The clock of this machine cannot be believed: {note}. Sales are recorded all the same."));

@@ -101,6 +101,18 @@ pub enum Action {
         #[serde(default)]
         platform: Option<String>,
     },
+    /// Let held values through to the platforms.
+    ApproveValues {
+        /// Number of the hold.
+        id: i64,
+    },
+    /// Refuse held values.
+    RefuseValues {
+        /// Number of the hold.
+        id: i64,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// An action with its way back: what was done, or why not.
@@ -143,6 +155,8 @@ impl Writer {
             // Read by the thread that takes requests, see `replay`; it never gets here.
             Action::Replay { .. } => Err("a file is not replayed by the writer".to_owned()),
             Action::ForgetTarget { sku, platform } => self.forget(&sku, platform.as_deref())?,
+            Action::ApproveValues { id } => self.approve_values(id)?,
+            Action::RefuseValues { id, reason } => self.refuse_values(id, &reason)?,
         };
         self.board.recount(&self.conn)?;
         Ok((request.reply, done))
@@ -168,7 +182,7 @@ impl Writer {
         })
     }
 
-    fn reread(&mut self, name: &str) -> Result<Result<String, String>, DbError> {
+    pub(super) fn reread(&mut self, name: &str) -> Result<Result<String, String>, DbError> {
         let Some(source) = self.sources.iter().find(|source| source.name == name) else {
             return Ok(Err(format!("there is no source `{name}`")));
         };

@@ -81,6 +81,7 @@ impl Writer {
             for sql in [
                 "DELETE FROM txn WHERE source = ?1 AND key = ?2",
                 "DELETE FROM txn_past WHERE source = ?1 AND key = ?2",
+                "DELETE FROM online_ticket WHERE source = ?1 AND key = ?2",
             ] {
                 self.conn
                     .prepare_cached(sql)
@@ -92,7 +93,9 @@ impl Writer {
             db::tables::set_meta(&self.conn, HORIZON, &horizon.0.to_string())?;
             self.horizon = horizon;
         }
-        Ok(u64::try_from(rows.len()).unwrap_or(0))
+        db::orders::forget(&self.conn, horizon)?;
+        let values = db::values::forget(&self.conn, horizon, FOLDED_MAX)?;
+        Ok(u64::try_from(rows.len().max(values)).unwrap_or(0))
     }
 }
 

@@ -11,6 +11,7 @@ use sync_core::model::{Quantity, Seq, Sku, Timestamp};
 use sync_core::outbox::lane::Entry;
 
 use super::Writer;
+use super::record::Apart;
 use crate::db::{self, DbError, step};
 
 /// About how often the time of a position in the movement stream is kept.
@@ -60,7 +61,6 @@ impl Writer {
         self.post_movements()?;
         let (now, seq) = (self.now(), Seq(self.seq.0 + 1));
         let sku = self.sku(&posting.sku)?;
-        db::ledger::add_movement(&self.conn, seq, sku, 1, posting.delta)?;
         self.conn
             .prepare_cached(
                 "INSERT INTO correction (seq, sku, delta, count, why, who, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -77,17 +77,32 @@ impl Writer {
                 ])
             })
             .map_err(step("record a correction"))?;
+        self.post_apart(Apart {
+            sku,
+            delta: posting.delta,
+            kind: posting.kind,
+            transaction: None,
+            sold_at: None,
+            known_to: posting.exempt,
+        })
+    }
+
+    /// Books one movement at a position of its own, in the ledger and in every lane but the one whose platform knows of it.
+    pub(super) fn post_apart(&mut self, movement: Apart) -> Result<(), DbError> {
+        let Apart { sku, delta, kind, transaction, sold_at, known_to } = movement;
+        let seq = Seq(self.seq.0 + 1);
+        db::ledger::add_movement(&self.conn, seq, sku, 1, delta)?;
         let uncertain = self.restored.is_catching_up();
         for index in 0..self.lanes.len() {
             let Some(runtime) = self.lanes.get(index) else { continue };
             if runtime.traits.latest {
                 continue;
             }
-            if posting.exempt == Some(index) {
+            if known_to == Some(index) {
                 self.conn
                     .prepare_cached("INSERT INTO exempt VALUES (?1, ?2, ?3, 1, ?4)")
                     .and_then(|mut statement| {
-                        statement.execute(params![runtime.id, seq.0, sku.0, posting.delta.micros()])
+                        statement.execute(params![runtime.id, seq.0, sku.0, delta.micros()])
                     })
                     .map_err(step("record what a platform knows"))?;
                 continue;
@@ -95,13 +110,13 @@ impl Writer {
             let entry = Entry {
                 id: self.take_entry_id(),
                 sku,
-                delta: posting.delta,
+                delta,
                 lines: 1,
                 first: seq,
                 last: seq,
-                kind: posting.kind,
-                transaction: None,
-                sold_at: None,
+                kind,
+                transaction: transaction.clone(),
+                sold_at,
                 uncertain,
             };
             self.add_to_lane(index, entry)?;

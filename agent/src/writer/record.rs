@@ -22,6 +22,20 @@ pub(super) struct Moved {
     /// Movements one by one, for lanes that do not merge.
     single: Vec<(SkuId, Quantity, MovementKind, String, Option<Timestamp>)>,
     keep_single: bool,
+    /// Movements that the platform of a lane knows by itself.
+    apart: Vec<Apart>,
+}
+
+/// A movement that is booked by itself.
+#[derive(Debug, Clone)]
+pub(super) struct Apart {
+    pub(super) sku: SkuId,
+    pub(super) delta: Quantity,
+    pub(super) kind: MovementKind,
+    pub(super) transaction: Option<String>,
+    pub(super) sold_at: Option<Timestamp>,
+    /// Index of the lane that is not told.
+    pub(super) known_to: Option<usize>,
 }
 
 struct Sum {
@@ -36,6 +50,7 @@ impl Moved {
     pub(super) fn clear(&mut self, keep_single: bool) {
         self.by_sku.clear();
         self.single.clear();
+        self.apart.clear();
         self.keep_single = keep_single;
     }
 
@@ -123,6 +138,10 @@ impl Writer {
             let reason = "older than the ledger remembers ([state] retention_days), so it cannot be told whether it was counted before; nothing was moved";
             return self.quarantine_transaction(source, &read, reason, now);
         }
+        if let Err(set_aside) = self.rule_online(source, &mut read)? {
+            self.quarantine_transaction(source, &read, &set_aside.reason, now)?;
+            return db::tables::name_order(&self.conn, set_aside.order.as_deref());
+        }
         let segment = self.segment(read.segment.as_str())?;
         let mut text = std::mem::take(&mut self.lines_text);
         db::ledger::write_lines(&read.lines, &mut text);
@@ -130,10 +149,15 @@ impl Writer {
         self.lines_text = text;
         if is_new {
             let (key, sold_at) = (read.key.as_str(), read.sold_at);
+            let known_to = if read.online_order.is_some() || self.online.recognises() {
+                self.lane_that_knows(source, key)?
+            } else {
+                None
+            };
             for (code, delta, kind) in ledger::first_movements(&read) {
                 let sku = self.sku(code)?;
-                self.note_late(sku, code, delta, sold_at, None)?;
-                self.moved.add(sku, delta, kind, key, sold_at);
+                self.note_late(sku, code, delta, sold_at, (None, known_to))?;
+                self.add_moved(sku, delta, kind, key, sold_at, known_to);
             }
             return Ok(());
         }
@@ -143,9 +167,10 @@ impl Writer {
         let diff = ledger::diff(known.as_ref().map(|(snapshot, _)| snapshot), read);
         if let (true, Diff::Changed { movements, .. }) = (grows, &diff) {
             let first = self.first_seq(source, &key)?;
+            let known_to = self.lane_that_knows(source, &key)?;
             for movement in movements {
                 let sku = self.sku(&movement.sku)?;
-                self.note_late(sku, &movement.sku, movement.delta, sold_at, first)?;
+                self.note_late(sku, &movement.sku, movement.delta, sold_at, (first, known_to))?;
             }
         }
         self.record_diff(source, seq, &key, sold_at, diff)
@@ -170,13 +195,29 @@ impl Writer {
                 let mut text = String::new();
                 db::ledger::write_lines(&snapshot.lines, &mut text);
                 db::ledger::replace(&self.conn, source, key, seq, segment, &snapshot, &text)?;
+                let known_to = self.lane_that_knows(source, key)?;
                 for movement in movements {
                     let sku = self.sku(&movement.sku)?;
-                    self.moved.add(sku, movement.delta, movement.kind, key, sold_at);
+                    self.add_moved(sku, movement.delta, movement.kind, key, sold_at, known_to);
                 }
                 Ok(())
             }
         }
+    }
+
+    fn add_moved(
+        &mut self,
+        sku: SkuId,
+        delta: Quantity,
+        kind: MovementKind,
+        key: &str,
+        sold_at: Option<Timestamp>,
+        known_to: Option<usize>,
+    ) {
+        if known_to.is_none() {
+            return self.moved.add(sku, delta, kind, key, sold_at);
+        }
+        self.moved.apart.push(Apart { sku, delta, kind, transaction: Some(key.to_owned()), sold_at, known_to });
     }
 
     fn quarantine_transaction(
@@ -244,9 +285,17 @@ impl Writer {
 
     /// Writes what the group moved to the ledger and hands it to the lanes.
     pub(super) fn post_movements(&mut self) -> Result<(), DbError> {
-        if self.moved.by_sku.is_empty() {
-            return Ok(());
+        let apart = std::mem::take(&mut self.moved.apart);
+        if !self.moved.by_sku.is_empty() {
+            self.post_merged()?;
         }
+        for movement in apart {
+            self.post_apart(movement)?;
+        }
+        Ok(())
+    }
+
+    fn post_merged(&mut self) -> Result<(), DbError> {
         let seq = Seq(self.seq.0 + 1);
         let by_sku = std::mem::take(&mut self.moved.by_sku);
         let single = std::mem::take(&mut self.moved.single);

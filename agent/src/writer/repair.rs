@@ -133,6 +133,46 @@ impl Writer {
         Ok(None)
     }
 
+    /// Freezes what is left of a repair, some of whose rows were refused before anything took effect. The key is another
+    /// one: the request is another one, and platforms remember what they refused.
+    pub(super) fn narrow_repair(
+        &mut self,
+        index: usize,
+        batch: BatchId,
+        kept: &[BatchItem],
+        reason: &str,
+    ) -> Result<(), DbError> {
+        let now = self.now();
+        let key = batch_key(&self.epoch, index, batch, now.0);
+        let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
+        let items = runtime.parts(kept);
+        let before = runtime.frozen.get(&batch).map(|frozen| frozen.rows.clone()).unwrap_or_default();
+        let (rows, left): (Vec<WrittenRow>, Vec<WrittenRow>) =
+            before.into_iter().partition(|row| items.contains_key(&row.item));
+        for row in &left {
+            tracing::warn!(
+                lane = runtime.name,
+                item = row.item,
+                reason,
+                "An article is not repaired now; the next reconciliation looks again"
+            );
+            drop_one(&self.conn, batch, &row.item)?;
+        }
+        let body = runtime.platform.encode_absolute(&key, &absolute(&rows));
+        let row = BatchRow {
+            id: batch,
+            key,
+            stage: Stage::Absolute,
+            body: Some(body),
+            items: kept.to_vec(),
+            frozen_at: now,
+            rows,
+        };
+        db::outbox::put_batch(&self.conn, runtime.id, &row)?;
+        runtime.frozen.insert(batch, Frozen::from(&row));
+        Ok(())
+    }
+
     fn repair_entry(&mut self, sku: SkuId) -> Entry {
         Entry {
             id: self.take_entry_id(),
@@ -214,6 +254,14 @@ pub(super) fn written(
         .and_then(|mut statement| statement.execute(params![lane, item.entry.sku.0, item.entry.last.0, note]))
         .map_err(step("supersede dead letters"))?;
     }
+    Ok(())
+}
+
+/// One overwrite of a batch was given up.
+fn drop_one(conn: &Connection, batch: BatchId, item: &str) -> Result<(), DbError> {
+    conn.prepare_cached("UPDATE overwrite SET state = 'dropped' WHERE batch = ?1 AND item = ?2 AND state = 'sent'")
+        .and_then(|mut statement| statement.execute(params![batch.0, item]))
+        .map_err(step("log an overwrite"))?;
     Ok(())
 }
 

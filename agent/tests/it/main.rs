@@ -2,4 +2,6 @@
 
 mod counts;
 mod lanes;
+mod online;
 mod platforms;
+mod real_shops;

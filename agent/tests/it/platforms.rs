@@ -6,3 +6,4 @@ mod documents;
 mod door;
 mod server;
 mod shop;
+mod woocommerce;

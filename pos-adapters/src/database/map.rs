@@ -47,6 +47,7 @@ pub struct Columns {
     line_count: Option<usize>,
     total: Option<usize>,
     line_total: Option<usize>,
+    online_order: Option<usize>,
 }
 
 impl Columns {
@@ -78,6 +79,7 @@ impl Columns {
             line_count: at("line_count"),
             total: at("total"),
             line_total: at("line_total"),
+            online_order: at("online_order"),
         })
     }
 
@@ -183,6 +185,7 @@ impl Mapper {
                 register: text(columns.register),
                 sold_at: self.time(cell(first, columns.sold_at)),
                 status: TransactionStatus::Completed,
+                online_order: columns.online_order.map(|at| cell(first, at).text()).filter(|text| !text.trim().is_empty()),
                 extent: Extent::Whole,
                 segment: self.segment.clone(),
                 lines: Vec::new(),

@@ -731,6 +731,7 @@ impl Poller {
             register: String::new(),
             sold_at: None,
             status: TransactionStatus::Vanished,
+            online_order: None,
             extent: Extent::Whole,
             segment: self.segment.clone(),
             lines: Vec::new(),

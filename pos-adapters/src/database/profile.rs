@@ -18,6 +18,7 @@
 //! | `quantity` | required | how many, or how much by weight; sign as [`Meaning::quantity`] says |
 //! | `factor`, `divisor` | | whole or decimal numbers: stock units = quantity × factor ÷ divisor, exactly |
 //! | `kind` | | `sale` (default), `return`, `receipt`, `adjustment`, or a word of [`Meaning::kinds`] |
+//! | `online_order` | | the online order that the ticket rings up, the same on all its rows |
 //! | `ignored` | | a rule's name if the line moves no stock, else `NULL` or empty |
 //! | `line_count` | | how many lines the ticket's header says it has; the ticket waits until they are there |
 //! | `total`, `line_total` | | the header's total and each line's share; the ticket waits until they agree |

@@ -380,6 +380,7 @@ impl Run {
                 register: ticket.register,
                 sold_at: ticket.sold_at,
                 status: ticket.status,
+                online_order: None,
                 extent: Extent::Whole,
                 segment: self.segment.clone(),
                 lines: ticket.lines,

@@ -46,6 +46,7 @@ pub(super) struct Head<'a> {
     pub(super) register: &'a str,
     pub(super) sold_at: Option<Timestamp>,
     pub(super) status: TransactionStatus,
+    pub(super) online_order: Option<&'a str>,
 }
 
 /// Receives what was read, in the order of the file.
@@ -445,6 +446,10 @@ impl Interpreter {
             key: &self.key,
             register: roles.register.map_or("", |slot| unwrap_cell(self.cells.get(slot, text))),
             sold_at,
+            online_order: roles
+                .online_order
+                .map(|slot| unwrap_cell(self.cells.get(slot, text)).trim())
+                .filter(|order| !order.is_empty()),
             status: if status.is_empty() {
                 TransactionStatus::Completed
             } else if self.plan.cancelled.contain(status) {

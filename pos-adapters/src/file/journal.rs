@@ -446,6 +446,7 @@ impl<'a> Tickets<'a> {
             register: head.register.to_owned(),
             sold_at: head.sold_at,
             status: head.status,
+            online_order: head.online_order.map(str::to_owned),
             extent: if self.whole { Extent::Whole } else { Extent::Extends },
             segment,
             lines,

@@ -46,6 +46,7 @@ pub(super) struct Roles {
     pub(super) kind: Option<usize>,
     pub(super) status: Option<usize>,
     pub(super) name: Option<usize>,
+    pub(super) online_order: Option<usize>,
 }
 
 /// Words, folded for comparison.
@@ -306,6 +307,7 @@ impl ColumnBinder {
         roles.line = one("columns.line", &columns.line, Scope::Line, false);
         roles.kind = one("columns.kind", &columns.kind, Scope::LineThenTicket, true);
         roles.status = one("columns.status", &columns.status, Scope::Ticket, true);
+        roles.online_order = one("columns.online_order", &columns.online_order, Scope::Ticket, true);
         roles.name = one("columns.name", &columns.name, Scope::LineThenTicket, false);
         if columns.time.is_some() && columns.date.is_none() {
             faults.add("columns.date", "is needed when `time` is given".to_owned());

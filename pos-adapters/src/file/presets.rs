@@ -176,6 +176,7 @@ fn fill_columns(columns: &mut Columns, preset: Columns) {
     fill_option(&mut columns.line, preset.line);
     fill_option(&mut columns.kind, preset.kind);
     fill_option(&mut columns.status, preset.status);
+    fill_option(&mut columns.online_order, preset.online_order);
     fill_option(&mut columns.items, preset.items);
     fill_option(&mut columns.name, preset.name);
 }

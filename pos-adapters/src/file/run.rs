@@ -451,11 +451,15 @@ impl Tickets {
             register: head.register.to_owned(),
             sold_at: head.sold_at,
             status: head.status,
+            online_order: head.online_order.map(str::to_owned),
             extent: Extent::Whole,
             segment: self.segment.clone(),
             lines: Vec::new(),
         });
         known.sold_at = known.sold_at.or(head.sold_at);
+        if known.online_order.is_none() {
+            known.online_order = head.online_order.map(str::to_owned);
+        }
         if head.status == TransactionStatus::Completed {
             known.status = head.status;
         }

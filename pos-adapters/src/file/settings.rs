@@ -230,6 +230,9 @@ pub struct Columns {
     /// State of the transaction; its values are named in `[source.status]`.
     #[serde(default)]
     pub status: Option<String>,
+    /// The online order that the transaction rings up; its number as the platform shows it.
+    #[serde(default)]
+    pub online_order: Option<String>,
     /// JSON: name of the array of lines when one object is a whole transaction. `sku`, `quantity` and `line` are
     /// then looked up in the line, `kind` and filter columns in the line first, the others in the transaction.
     #[serde(default)]

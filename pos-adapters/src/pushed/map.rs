@@ -104,6 +104,7 @@ fn transaction(key: &Key, zone: &TimeZone, posted: PostedTransaction) -> Result<
         register,
         sold_at: time("sold_at", posted.sold_at.as_deref(), zone)?,
         status: status(posted.status),
+        online_order: posted.online_order.map(|text| text.0).filter(|text| !text.trim().is_empty()),
         extent: Extent::Whole,
         segment: segment(key),
         lines: lines.collect::<Result<_, _>>()?,
@@ -169,13 +170,19 @@ fn change(key: &Key, zone: &TimeZone, store: &str, batch: &str, posted: PostedCh
         ChangeWord::Sale => LineKind::Sale,
         ChangeWord::Return => LineKind::Return,
         ChangeWord::Receipt => LineKind::Receipt,
-        ChangeWord::Adjustment | ChangeWord::Edit | ChangeWord::Void | ChangeWord::Mixed => LineKind::Adjustment,
+        ChangeWord::Pick => LineKind::Sale,
+        ChangeWord::Adjustment
+        | ChangeWord::Edit
+        | ChangeWord::Void
+        | ChangeWord::Correction
+        | ChangeWord::Mixed => LineKind::Adjustment,
     };
     let transaction = Transaction {
         key: joined(&[&key.name, "change", store, batch, &posted.id.0]),
         register: String::new(),
         sold_at: time("sold_at", posted.sold_at.as_deref(), zone)?,
         status: TransactionStatus::Completed,
+        online_order: None,
         extent: Extent::Whole,
         segment: segment(key),
         lines: vec![LineItem { sku: Sku::new(posted.sku.0), delta: posted.delta.0, kind, ignored: None }],

@@ -115,6 +115,9 @@ pub struct PostedTransaction {
     /// `completed` if it is not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusWord>,
+    /// The online order that it rings up, as the POS writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online_order: Option<Text>,
     /// Grows with each change of the ticket: a lower one than the known is old news.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<i64>,
@@ -207,6 +210,10 @@ pub enum ChangeWord {
     Edit,
     /// A voided ticket.
     Void,
+    /// A count said so.
+    Correction,
+    /// Handed over for an online order.
+    Pick,
     /// Several, merged.
     Mixed,
 }

@@ -133,6 +133,7 @@ fn ticket(lines: &[(&str, i64)]) -> Transaction {
         register: "1".to_owned(),
         sold_at: None,
         status: TransactionStatus::Completed,
+        online_order: None,
         extent: Extent::Whole,
         segment: Segment::from("f#1"),
         lines: lines

@@ -92,6 +92,8 @@ pub struct Transaction {
     pub sold_at: Option<Timestamp>,
     /// Whether it moves stock.
     pub status: TransactionStatus,
+    /// The online order that it rings up, as the POS writes it, if the source says so.
+    pub online_order: Option<String>,
     /// Complete, or a continuation.
     pub extent: Extent,
     /// Where it was read.

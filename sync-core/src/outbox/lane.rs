@@ -303,6 +303,13 @@ pub enum Outcome {
         /// The platform's name for it.
         reference: Option<String>,
     },
+    /// Some rows of a repair were refused and nothing took effect: the others are to be frozen again, under another key.
+    Narrowed {
+        /// To be written still.
+        kept: Vec<BatchItem>,
+        /// Why the others are not.
+        reason: String,
+    },
     /// Outcome still open: same bytes, same key, later.
     Kept,
     /// Retrying can no longer tell: read back next.
@@ -614,8 +621,14 @@ impl Lane {
             if batch.busy || now < batch.not_before || (batch.maybe_applied && !clock_trusted) {
                 continue;
             }
-            if past_window(batch, self.limits.key_window, now) && self.limits.reads_back && batch.stage != Stage::Base {
+            let asks = matches!(batch.stage, Stage::Change | Stage::Absolute);
+            if asks && past_window(batch, self.limits.key_window, now) && self.limits.reads_back {
                 batch.stage = Stage::ReadBack;
+                if self.limits.key_window != Some(Duration::ZERO) {
+                    // The last attempt may be of a moment ago, or of before a restart: the platform may still work on it.
+                    batch.not_before = now.plus(self.limits.settle_after);
+                    continue;
+                }
             }
             batch.busy = true;
             batch.attempts = batch.attempts.saturating_add(1);

@@ -75,7 +75,7 @@ pub enum Answer {
         /// For the log and the status page: what was refused and what to do.
         detail: String,
     },
-    /// A compare-and-set found another number; nothing took effect.
+    /// A compare-and-set found another number; nothing took effect, and it is not said for which rows.
     Stale,
 }
 
@@ -125,4 +125,7 @@ pub enum RowRemedy {
     LookUpAgain,
     /// It can never succeed as it is: dead letter, for a person.
     DeadLetter,
+    /// Of an absolute write: a compare-and-set found another number. A repair goes on without the row; anything else reads
+    /// its numbers again.
+    ReadAgain,
 }

@@ -6,7 +6,7 @@
 //! | `GET /_shop/items`, `GET /_shop/items/{sku}` | numbers by location |
 //! | `POST /_shop/items` | a [`NewItem`](super::NewItem) or a list of them |
 //! | `POST /_shop/orders` | `{"sku", "quantity"}`, answers `{"id"}`; `GET` lists them |
-//! | `POST /_shop/orders/{id}/fulfil`, `…/cancel` | closes one |
+//! | `POST /_shop/orders/{id}/fulfil`, `…/cancel`, `…/cancel-shipment` | closes one, or opens it again |
 //! | `GET`, `POST`, `DELETE /_shop/faults` | the [`FaultRule`](crate::faults::FaultRule)s in force; `POST` replaces them |
 //! | `POST /_shop/clock` | `{"advance_s"}`: the shop's own clock jumps |
 //! | `POST /_shop/outage` | `{"for_ms"}`: the port closes at once and opens again later |
@@ -106,13 +106,14 @@ async fn place_order(Given(shop): Given<Arc<Shop>>, body: Bytes) -> Response<Bod
 async fn close_order(Given(shop): Given<Arc<Shop>>, Path((id, what)): Path<(u64, String)>) -> Response<Body> {
     let closed = match what.as_str() {
         "fulfil" => shop.fulfil_order(id),
+        "cancel-shipment" => shop.cancel_shipment(id),
         "cancel" => shop.cancel_order(id),
         _ => false,
     };
     if closed {
         said(200, &json!({"id": id}))
     } else {
-        said(404, &json!({"error": "no such open order, or neither fulfil nor cancel"}))
+        said(404, &json!({"error": "no such open order, or none of fulfil, cancel and cancel-shipment"}))
     }
 }
 

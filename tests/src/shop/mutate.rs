@@ -1,8 +1,9 @@
-//! The three mutations that change stock, with the platform's checks and their codes.
+//! The mutations that change stock, with the platform's checks and their codes; prices are in [`catalogue`].
 //!
 //! Everything or nothing: one refused row leaves all rows undone. The rules are those of Admin GraphQL 2026-10
 //! as published and as recorded from real replies; where neither says, the stricter reading is taken.
 
+pub(crate) mod catalogue;
 mod checks;
 
 use std::collections::BTreeSet;
@@ -86,7 +87,13 @@ pub(crate) fn run(
     if let Some(code) = &incoming.forced_code {
         return Ok(Done::Refused(vec![user_error(code, None, "refused on purpose")]));
     }
-    match state.keys.take(&key, fingerprint(&field.name, raw), state.shop_now_us(), incoming.holds_key) {
+    let now_us = state.shop_now_us();
+    let verdict = if state.settings.ignores_keys {
+        Verdict::Fresh
+    } else {
+        state.keys.take(&key, fingerprint(&field.name, raw), now_us, incoming.holds_key)
+    };
+    match verdict {
         Verdict::Fresh => {}
         Verdict::Replay(group) => {
             state.stats.replays += 1;
@@ -141,7 +148,8 @@ fn adjust(state: &mut State, input: &Value, origin: Origin<'_>) -> Done {
             Ok((item, location, level)) => {
                 let (delta, now) =
                     (row.get("delta").and_then(Value::as_i64).unwrap_or(0), level.named(name).unwrap_or(0));
-                if let Some(error) = stale(row, now, "changes", index) {
+                let overtaken = stale(row, now, "changes", index).filter(|_| !state.settings.ignores_expected);
+                if let Some(error) = overtaken {
                     errors.push(error);
                 } else if now.saturating_add(delta) > ADJUSTED_MAX {
                     errors.push(row_error(
@@ -205,7 +213,7 @@ fn set(state: &mut State, input: &Value, origin: Origin<'_>) -> Done {
         match find_row(state, row, "quantities", index) {
             Ok((item, location, level)) => {
                 let now = level.named(name).unwrap_or(0);
-                errors.extend(stale(row, now, "quantities", index));
+                errors.extend(stale(row, now, "quantities", index).filter(|_| !state.settings.ignores_expected));
                 rows.push(Row { item, location, delta: wanted.saturating_sub(now) });
             }
             Err(error) => errors.push(error),

@@ -14,6 +14,48 @@ struct Term {
     value: String,
 }
 
+/// A filter with a comparison, as `id:>4711` or `updated_at:>='2026-11-23T10:00:00Z'`. Only terms joined by `AND`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub(crate) name: String,
+    compare: String,
+    value: String,
+}
+
+impl Filter {
+    /// Whether a number passes it.
+    pub(crate) fn number_fits(&self, number: u64) -> bool {
+        self.value.parse().is_ok_and(|wanted: u64| self.fits(&number, &wanted))
+    }
+
+    /// Whether a moment passes it: microseconds since 1970, compared by the second as the platform shows it.
+    pub(crate) fn moment_fits(&self, at_us: i64) -> bool {
+        let wanted = self.value.parse::<jiff::Timestamp>().ok();
+        wanted.is_some_and(|wanted| self.fits(&at_us.div_euclid(1_000_000), &wanted.as_second()))
+    }
+
+    fn fits<T: Ord>(&self, given: &T, wanted: &T) -> bool {
+        match self.compare.as_str() {
+            ">" => given > wanted,
+            ">=" => given >= wanted,
+            "<" => given < wanted,
+            "<=" => given <= wanted,
+            _ => given == wanted,
+        }
+    }
+}
+
+/// The filters of a query whose terms all must match.
+pub(crate) fn filters(query: &str) -> Vec<Filter> {
+    let term = |text: &str| {
+        let (name, rest) = text.split_once(':')?;
+        let value = rest.trim_start_matches(['<', '>', '=']);
+        let compare = rest.strip_suffix(value)?.to_owned();
+        Some(Filter { name: name.to_owned(), compare, value: value.trim_matches(['\'', '"']).to_owned() })
+    };
+    query.split_whitespace().filter(|word| *word != "AND").filter_map(term).collect()
+}
+
 /// Indices of the items that match, in order of their making.
 pub(crate) fn run(stock: &Stock, query: &str) -> BTreeSet<usize> {
     let everything = || (0..stock.items().len()).collect::<BTreeSet<usize>>();
@@ -91,6 +133,13 @@ fn word(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> (String, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn filters_compare_numbers_and_moments() {
+        let filters = filters("id:>41 AND updated_at:>='2026-11-23T10:00:00Z'");
+        assert!(filters[0].number_fits(42) && !filters[0].number_fits(41));
+        assert!(filters[1].moment_fits(1_795_428_000_900_000) && !filters[1].moment_fits(1_795_427_999_999_999));
+    }
 
     #[test]
     fn terms_quotes_and_escapes_are_read() {

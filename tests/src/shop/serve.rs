@@ -21,7 +21,8 @@ use crate::locked;
 use crate::wire::Connection;
 
 const TOKEN_HEADER: &str = "x-shopify-access-token";
-const MUTATIONS: [&str; 3] = ["inventoryAdjustQuantities", "inventorySetQuantities", "inventoryActivate"];
+const PRICES: &str = "productVariantsBulkUpdate";
+const MUTATIONS: [&str; 4] = ["inventoryAdjustQuantities", "inventorySetQuantities", "inventoryActivate", PRICES];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -223,7 +224,10 @@ fn execute(state: &mut State, operation: &Operation, variables: &Variables, raw:
         .filter(|field| field.applies("QueryRoot", variables) || field.applies("Mutation", variables))
     {
         *state.stats.operations.entry(field.name.clone()).or_default() += 1;
-        let seen = if operation.mutation {
+        let seen = if let Some(scope) = missing_scope(state, field) {
+            let message = format!("Access denied for {} field. Required access: `{scope}` access scope.", field.name);
+            Err(json!({"message": message, "path": [field.key], "extensions": {"code": "ACCESS_DENIED"}}))
+        } else if operation.mutation {
             mutated(state, field, variables, raw, incoming)
         } else {
             View { state, variables }.query(field)
@@ -242,6 +246,16 @@ fn execute(state: &mut State, operation: &Operation, variables: &Variables, raw:
     Reply::json(200, body.to_string())
 }
 
+/// The scope that a field needs and the app lacks; of those that not every app has.
+fn missing_scope(state: &State, field: &super::document::Field) -> Option<&'static str> {
+    let needed = match field.name.as_str() {
+        "fulfillmentOrders" | "fulfillmentOrder" => "read_merchant_managed_fulfillment_orders",
+        PRICES => "write_products",
+        _ => return None,
+    };
+    (!state.settings.scopes.iter().any(|scope| scope == needed)).then_some(needed)
+}
+
 fn mutated(
     state: &mut State,
     field: &super::document::Field,
@@ -253,6 +267,10 @@ fn mutated(
         let message = format!("the stand-in shop does not implement Mutation.{}", field.name);
         return Err(json!({"message": message, "path": [field.key], "extensions": {"code": "STAND_IN_UNSUPPORTED"}}));
     }
-    let done = mutate::run(state, field, variables, raw, incoming)?;
+    let done = if field.name == PRICES {
+        mutate::catalogue::update(state, field, variables, incoming)
+    } else {
+        mutate::run(state, field, variables, raw, incoming)?
+    };
     View { state, variables }.payload(field, &done)
 }

@@ -78,6 +78,10 @@ pub struct NewItem {
     pub stocked: bool,
     /// SKUs and quantities of a bundle; not empty makes it a bundle parent, which cannot hold stock.
     pub components: Vec<(String, i64)>,
+    /// Price in the shop's currency, as the platform writes it.
+    pub price: String,
+    /// Sold when there is none left.
+    pub sells_below_zero: bool,
 }
 
 impl Default for NewItem {
@@ -90,6 +94,8 @@ impl Default for NewItem {
             available: 0,
             stocked: true,
             components: Vec::new(),
+            price: "0.00".to_owned(),
+            sells_below_zero: false,
         }
     }
 }
@@ -160,6 +166,37 @@ pub struct Order {
     pub location: u64,
     /// Where it stands.
     pub state: OrderState,
+    /// What left for it.
+    pub shipments: Vec<Shipment>,
+    /// When it was placed: shop clock, microseconds.
+    pub placed_us: i64,
+    /// When it last changed.
+    pub updated_us: i64,
+}
+
+impl Order {
+    /// Units handed over.
+    #[must_use]
+    pub fn handed_over(&self) -> i64 {
+        self.shipments.iter().filter(|shipment| !shipment.cancelled).map(|shipment| shipment.quantity).sum()
+    }
+
+    /// Units still promised.
+    #[must_use]
+    pub fn remaining(&self) -> i64 {
+        if self.state == OrderState::Open { self.quantity - self.handed_over() } else { 0 }
+    }
+}
+
+/// Goods that left for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shipment {
+    /// Its number.
+    pub id: u64,
+    /// How many.
+    pub quantity: i64,
+    /// Taken back before it left; its goods lie on the shelf again.
+    pub cancelled: bool,
 }
 
 /// All goods of the shop.
@@ -190,6 +227,7 @@ const ITEM_NUMBERS: u64 = 41_000_000_000;
 const VARIANT_NUMBERS: u64 = 52_000_000_000;
 const PRODUCT_NUMBERS: u64 = 73_000_000_000;
 const LOCATION_NUMBERS: u64 = 64_000_000_000;
+pub(crate) const FULFILMENT_ORDER_NUMBERS: u64 = 85_000_000_000;
 
 impl Stock {
     pub(crate) fn add_location(&mut self, name: &str, active: bool) -> u64 {
@@ -229,6 +267,22 @@ impl Stock {
     pub(crate) fn item(&self, id: &str) -> Option<(usize, &Item)> {
         let index = *self.by_item.get(&number("InventoryItem", id)?)?;
         Some((index, self.items.get(index)?))
+    }
+
+    /// The variants of a product: one here.
+    pub(crate) fn of_product(&mut self, id: &str) -> Option<&mut Item> {
+        let product = number("Product", id)?;
+        self.items.iter_mut().find(|item| item.product == product)
+    }
+
+    /// The order behind a fulfilment order.
+    pub(crate) fn fulfilment_order(&self, id: &str) -> Option<&Order> {
+        let order = number("FulfillmentOrder", id)?.checked_sub(FULFILMENT_ORDER_NUMBERS)?;
+        self.orders.iter().find(|one| one.id == order)
+    }
+
+    pub(crate) fn item_of(&self, order: &Order) -> Option<&Item> {
+        self.items.get(order.item)
     }
 
     pub(crate) fn variant(&self, id: &str) -> Option<&Item> {
@@ -293,7 +347,7 @@ impl Stock {
     }
 
     /// Sells online: `available` falls, `committed` grows, `on_hand` stays.
-    pub(crate) fn place_order(&mut self, sku: &str, quantity: i64) -> Option<(u64, Vec<Entry>)> {
+    pub(crate) fn place_order(&mut self, sku: &str, quantity: i64, now_us: i64) -> Option<(u64, Vec<Entry>)> {
         let item = *self.by_sku.get(sku)?.first()?;
         let (location, _) = self.items.get(item)?.levels.iter().find(|(_, level)| level.active)?;
         let location = *location;
@@ -301,30 +355,61 @@ impl Stock {
         level.available -= quantity;
         level.committed += quantity;
         let id = count(self.orders.len()) + 1;
-        self.orders.push(Order { id, item, sku: sku.to_owned(), quantity, location, state: OrderState::Open });
+        self.orders.push(Order {
+            id,
+            item,
+            sku: sku.to_owned(),
+            quantity,
+            location,
+            state: OrderState::Open,
+            shipments: Vec::new(),
+            placed_us: now_us,
+            updated_us: now_us,
+        });
         Some((id, self.order_entry(id, Cause::OrderPlaced, "available", -quantity)))
     }
 
-    /// Hands an open order over: `committed` and `on_hand` fall.
-    pub(crate) fn fulfil_order(&mut self, id: u64) -> Option<Vec<Entry>> {
-        let (item, location, quantity) = self.close_order(id, OrderState::Fulfilled)?;
-        self.level_mut(item, location)?.committed -= quantity;
-        Some(self.order_entry(id, Cause::OrderFulfilled, "committed", -quantity))
-    }
-
-    /// Cancels an open order: `committed` falls, `available` grows.
-    pub(crate) fn cancel_order(&mut self, id: u64) -> Option<Vec<Entry>> {
-        let (item, location, quantity) = self.close_order(id, OrderState::Cancelled)?;
-        let level = self.level_mut(item, location)?;
-        level.committed -= quantity;
-        level.available += quantity;
-        Some(self.order_entry(id, Cause::OrderCancelled, "available", quantity))
-    }
-
-    fn close_order(&mut self, id: u64, state: OrderState) -> Option<(usize, u64, i64)> {
+    /// Hands goods of an open order over, all that are left if no number is given: `committed` and `on_hand` fall.
+    pub(crate) fn fulfil_order(&mut self, id: u64, units: Option<i64>, now_us: i64) -> Option<Vec<Entry>> {
         let order = self.orders.iter_mut().find(|order| order.id == id && order.state == OrderState::Open)?;
-        order.state = state;
-        Some((order.item, order.location, order.quantity))
+        let left = order.remaining();
+        let units = units.unwrap_or(left);
+        if units < 1 || units > left {
+            return None;
+        }
+        let shipment = order.id * 100 + count(order.shipments.len()) + 1;
+        order.shipments.push(Shipment { id: shipment, quantity: units, cancelled: false });
+        order.updated_us = now_us;
+        if units == left {
+            order.state = OrderState::Fulfilled;
+        }
+        let (item, location) = (order.item, order.location);
+        self.level_mut(item, location)?.committed -= units;
+        Some(self.order_entry(id, Cause::OrderFulfilled, "committed", -units))
+    }
+
+    /// Takes the last shipment back: its goods are promised again and lie on the shelf.
+    pub(crate) fn cancel_shipment(&mut self, id: u64, now_us: i64) -> Option<Vec<Entry>> {
+        let order = self.orders.iter_mut().find(|order| order.id == id && order.state != OrderState::Cancelled)?;
+        let shipment = order.shipments.iter_mut().rev().find(|shipment| !shipment.cancelled)?;
+        shipment.cancelled = true;
+        let units = shipment.quantity;
+        (order.state, order.updated_us) = (OrderState::Open, now_us);
+        let (item, location) = (order.item, order.location);
+        self.level_mut(item, location)?.committed += units;
+        Some(self.order_entry(id, Cause::OrderFulfilled, "committed", units))
+    }
+
+    /// Cancels what is left of an open order: `committed` falls, `available` grows.
+    pub(crate) fn cancel_order(&mut self, id: u64, now_us: i64) -> Option<Vec<Entry>> {
+        let order = self.orders.iter_mut().find(|order| order.id == id && order.state == OrderState::Open)?;
+        let units = order.remaining();
+        (order.state, order.updated_us) = (OrderState::Cancelled, now_us);
+        let (item, location) = (order.item, order.location);
+        let level = self.level_mut(item, location)?;
+        level.committed -= units;
+        level.available += units;
+        Some(self.order_entry(id, Cause::OrderCancelled, "available", units))
     }
 
     fn order_entry(&self, id: u64, cause: Cause, name: &str, delta: i64) -> Vec<Entry> {
@@ -374,18 +459,33 @@ mod tests {
     #[test]
     fn an_online_order_moves_available_to_committed_and_leaves_on_hand_alone() {
         let mut stock = stock_of(&[("TEA-1", 5)]);
-        let (id, _) = stock.place_order("TEA-1", 2).unwrap();
+        let (id, _) = stock.place_order("TEA-1", 2, 0).unwrap();
         assert_eq!(numbers(&stock, "TEA-1"), (3, 2, 5));
-        stock.fulfil_order(id).unwrap();
+        stock.fulfil_order(id, None, 0).unwrap();
         assert_eq!(numbers(&stock, "TEA-1"), (3, 0, 3));
-        assert!(stock.cancel_order(id).is_none());
+        assert!(stock.cancel_order(id, 0).is_none());
+    }
+
+    #[test]
+    fn a_shipment_of_a_part_leaves_the_rest_promised_until_it_is_cancelled() {
+        let mut stock = stock_of(&[("TEA-1", 5)]);
+        let (id, _) = stock.place_order("TEA-1", 3, 0).unwrap();
+        stock.fulfil_order(id, Some(1), 0).unwrap();
+        assert!(stock.fulfil_order(id, Some(3), 0).is_none());
+        assert_eq!(numbers(&stock, "TEA-1"), (2, 2, 4));
+        stock.cancel_shipment(id, 0).unwrap();
+        assert_eq!(numbers(&stock, "TEA-1"), (2, 3, 5));
+        stock.fulfil_order(id, Some(1), 0).unwrap();
+        stock.cancel_order(id, 0).unwrap();
+        assert_eq!(numbers(&stock, "TEA-1"), (4, 0, 4));
+        assert_eq!((stock.orders()[0].handed_over(), stock.orders()[0].remaining()), (1, 0));
     }
 
     #[test]
     fn a_cancelled_order_gives_back_what_it_took() {
         let mut stock = stock_of(&[("TEA-1", 5)]);
-        let (id, _) = stock.place_order("TEA-1", 2).unwrap();
-        stock.cancel_order(id).unwrap();
+        let (id, _) = stock.place_order("TEA-1", 2, 0).unwrap();
+        stock.cancel_order(id, 0).unwrap();
         assert_eq!(numbers(&stock, "TEA-1"), (5, 0, 5));
     }
 

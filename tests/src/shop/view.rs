@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
+mod orders;
+
 use super::document::{Field, Variables};
 use super::mutate::{Done, Group, UserError};
 use super::search;
@@ -21,6 +23,8 @@ pub(crate) struct View<'a> {
 
 /// Page size where the client gives none.
 const PAGE_DEFAULT: usize = 50;
+/// Deepest object of one connection. <https://shopify.dev/docs/api/usage/limits>
+const DEPTH_MAX: usize = 25_000;
 
 impl View<'_> {
     fn object(&self, fields: &[Field], type_name: &str, mut resolve: impl FnMut(&Field) -> Seen) -> Seen {
@@ -57,6 +61,26 @@ impl View<'_> {
             "inventoryItem" => {
                 stock.item(&id()).map_or(Ok(Value::Null), |(_, item)| self.inventory_item(&field.fields, item))
             }
+            "inventoryItems" => {
+                let filters = search::filters(&field.text("query", variables).unwrap_or_default());
+                let kept = |item: &&Item| filters.iter().all(|f| f.name != "id" || f.number_fits(item.id));
+                let mut found: Vec<&Item> = stock.items().iter().filter(kept).collect();
+                found.sort_by_key(|item| item.id);
+                self.connection(field, "InventoryItem", &found, |fields, item| self.inventory_item(fields, item))
+            }
+            "productVariantsCount" => {
+                let most = field.argument("limit", variables).and_then(|v| v.as_u64()).unwrap_or(10_000);
+                let count = u64::try_from(stock.items().len()).unwrap_or(u64::MAX);
+                self.object(&field.fields, "Count", |f| match f.name.as_str() {
+                    "count" => Ok(json!(count.min(most))),
+                    "precision" => Ok(json!(if count > most { "AT_LEAST" } else { "EXACT" })),
+                    _ => unsupported("Count", f),
+                })
+            }
+            "fulfillmentOrders" => self.fulfilment_orders(field),
+            "fulfillmentOrder" => stock
+                .fulfilment_order(&id())
+                .map_or(Ok(Value::Null), |order| self.fulfilment_order(&field.fields, order)),
             "productVariant" => stock.variant(&id()).map_or(Ok(Value::Null), |item| self.variant(&field.fields, item)),
             "node" => self.node(field, &id()),
             "nodes" => {
@@ -129,6 +153,10 @@ impl View<'_> {
         let start = field.text("after", self.variables).and_then(|cursor| cursor.parse::<usize>().ok()).unwrap_or(0);
         let page: Vec<(usize, &T)> =
             all.iter().copied().enumerate().skip(start).take(number("first").unwrap_or(PAGE_DEFAULT)).collect();
+        if start.saturating_add(page.len()) > DEPTH_MAX {
+            let message = format!("pagination beyond {DEPTH_MAX} objects is not available");
+            return Err(json!({"message": message, "path": [field.key], "extensions": {"code": "BAD_REQUEST"}}));
+        }
         let end = page.last().map_or(start, |(position, _)| position + 1);
         let page_info = |f: &Field| {
             self.object(&f.fields, "PageInfo", |f| match f.name.as_str() {
@@ -166,6 +194,21 @@ impl View<'_> {
             "isActive" => Ok(json!(location.active)),
             "fulfillsOnlineOrders" | "shipsInventory" => Ok(json!(location.active)),
             "isFulfillmentService" => Ok(json!(false)),
+            "inventoryLevels" => {
+                let inactive = f.argument("includeInactive", self.variables).and_then(|v| v.as_bool()).unwrap_or(false);
+                let found: Vec<(&Item, &Level)> = self
+                    .state
+                    .stock
+                    .items()
+                    .iter()
+                    .filter_map(|item| Some((item, item.levels.get(&location.id)?)))
+                    .filter(|(_, level)| level.active || inactive)
+                    .collect();
+                let found: Vec<&(&Item, &Level)> = found.iter().collect();
+                self.connection(f, "InventoryLevel", &found, |fields, (item, level)| {
+                    self.level(fields, item, location, level)
+                })
+            }
             _ => unsupported("Location", f),
         })
     }
@@ -179,6 +222,8 @@ impl View<'_> {
             "title" => Ok(json!("Default Title")),
             "displayName" => Ok(json!(format!("{} - Default Title", item.given.title))),
             "requiresComponents" => Ok(json!(!item.given.components.is_empty())),
+            "price" => Ok(json!(item.given.price)),
+            "inventoryPolicy" => Ok(json!(if item.given.sells_below_zero { "CONTINUE" } else { "DENY" })),
             "inventoryQuantity" => Ok(json!(item.levels.values().map(|level| level.available).sum::<i64>())),
             "inventoryItem" => self.inventory_item(&f.fields, item),
             "product" => self.object(&f.fields, "Product", |f| match f.name.as_str() {
@@ -275,6 +320,7 @@ impl View<'_> {
         let type_name = match field.name.as_str() {
             "inventoryAdjustQuantities" => "InventoryAdjustQuantities",
             "inventorySetQuantities" => "InventorySetQuantities",
+            "productVariantsBulkUpdate" => "ProductVariantsBulkUpdate",
             _ => "InventoryActivate",
         };
         let (group, errors) = match done {
@@ -293,6 +339,14 @@ impl View<'_> {
                 found.map_or(Ok(Value::Null), |(item, place, level)| self.level(&f.fields, item, place, level))
             }
             "inventoryLevel" => Ok(Value::Null),
+            "product" if errors.is_empty() => {
+                let id = field.text("productId", self.variables).unwrap_or_default();
+                self.object(&f.fields, "Product", |f| match f.name.as_str() {
+                    "id" => Ok(json!(id)),
+                    _ => unsupported("Product", f),
+                })
+            }
+            "product" => Ok(Value::Null),
             "userErrors" => errors.iter().map(|error| self.user_error(&f.fields, type_name, error)).collect(),
             _ => unsupported(type_name, f),
         })

@@ -5,12 +5,15 @@
 
 mod articles;
 mod collectors;
+mod counts;
 mod faults;
 mod kills;
 mod lanes;
+mod online;
 mod outage;
 mod pushed;
 mod restored;
 mod state;
 mod support;
 mod tickets;
+mod woocommerce;

@@ -49,15 +49,30 @@ CREATE TABLE shelf_count (
   seq INTEGER NOT NULL
 ) STRICT;
 
--- Online orders of each platform that concern this store's shelf.
+-- Online orders of each platform that concern this store's shelf. `posted`: units of `handed_over` that are in the ledger, or
+-- were gone before the platform was connected. `ref` is `name` as tickets are compared with it. `absent`: full lists that it
+-- was missing from.
 CREATE TABLE online_line (
-  lane INTEGER NOT NULL, ord TEXT NOT NULL, line TEXT NOT NULL, name TEXT NOT NULL, item TEXT NOT NULL, open INTEGER NOT NULL,
-  handed_over INTEGER NOT NULL, changed_at INTEGER NOT NULL,
+  lane INTEGER NOT NULL, ord TEXT NOT NULL, line TEXT NOT NULL, name TEXT NOT NULL, ref TEXT NOT NULL DEFAULT '', item TEXT NOT NULL,
+  sku TEXT, open INTEGER NOT NULL, handed_over INTEGER NOT NULL, posted INTEGER NOT NULL DEFAULT 0, changed_at INTEGER NOT NULL,
+  absent INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (lane, ord, line)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX online_open ON online_line (lane, item) WHERE open > 0;
+CREATE INDEX online_due ON online_line (lane) WHERE handed_over <> posted;
+CREATE INDEX online_ref ON online_line (ref, lane);
+-- `paired_at`: when the first reading of all open orders began; `changed_after`: from where the next look reads, by the
+-- platform's clock.
 CREATE TABLE online_poll (
-  lane INTEGER PRIMARY KEY, changed_after INTEGER, polled_at INTEGER NOT NULL, failed TEXT
+  lane INTEGER PRIMARY KEY, paired_at INTEGER, changed_after INTEGER, polled_at INTEGER, failed TEXT
 ) STRICT;
+-- Tickets that name an online order, as the POS wrote it; and the lane that knows of their goods already.
+CREATE TABLE online_ticket (
+  source INTEGER NOT NULL, key TEXT NOT NULL, written TEXT, lane INTEGER,
+  PRIMARY KEY (source, key)
+) STRICT, WITHOUT ROWID;
+-- The order that a ticket in quarantine names: it is read again when the order appears.
+ALTER TABLE quarantine ADD COLUMN online_ref TEXT;
 
 -- Reconciliation: what was seen different once, and the runs.
 CREATE TABLE finding (
@@ -70,12 +85,27 @@ CREATE TABLE reconcile_run (
   who TEXT NOT NULL, decided_by TEXT, decided_at INTEGER, note TEXT
 ) STRICT;
 
--- Values of articles as the POS has them: one row a change; side lanes are told the latest.
+-- Values of articles as the POS has them: one row a change, in the same stream of positions as movements; side lanes are
+-- told the latest. `told` is 0 for what was there at the first look.
 CREATE TABLE fact (
   seq INTEGER PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('price', 'incoming')), sku INTEGER NOT NULL, value INTEGER NOT NULL,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE INDEX fact_latest ON fact (kind, sku, seq);
+CREATE INDEX fact_at ON fact (at);
+-- Lists of values: whether their first look is done, and how the last one went.
+CREATE TABLE feed (
+  name TEXT PRIMARY KEY, kind TEXT NOT NULL, begun INTEGER NOT NULL DEFAULT 0, read_at INTEGER, articles INTEGER, failed TEXT
+) STRICT;
+-- Values held for a person: rows are [[sku, before, after], ...].
+CREATE TABLE value_hold (
+  id INTEGER PRIMARY KEY, feed TEXT NOT NULL, kind TEXT NOT NULL, held_at INTEGER NOT NULL, reasons TEXT NOT NULL, rows TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('held', 'approved', 'refused', 'overtaken')), decided_at INTEGER, note TEXT
+) STRICT;
+-- What a person refused; forgotten when the POS says something else.
+CREATE TABLE value_refused (
+  feed TEXT NOT NULL, sku TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (feed, sku)
+) STRICT, WITHOUT ROWID;
 
 -- When each schedule was last due and how it went.
 CREATE TABLE schedule_state (

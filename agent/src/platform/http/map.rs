@@ -75,6 +75,10 @@ fn ticket(out: &mut Vec<u8>, ticket: &Ticket) {
         TransactionStatus::Training => "training",
     };
     text(out, status);
+    if let Some(order) = &ticket.online_order {
+        out.extend_from_slice(b",\"online_order\":");
+        text(out, order);
+    }
     out.extend_from_slice(b",\"lines\":[");
     let moving = ticket.lines.iter().filter(|line| line.ignored.is_none() && !line.delta.is_zero());
     for (index, line) in moving.enumerate() {
@@ -261,6 +265,7 @@ mod tests {
             ignored,
         };
         let ticket = Ticket {
+            online_order: None,
             source: "R1".to_owned(),
             key: "main|3|1001".to_owned(),
             register: "3".to_owned(),

@@ -129,7 +129,7 @@ fn concern(error: &UserError) -> Concern {
         "IDEMPOTENCY_CONCURRENT_REQUEST" => Concern::Request(Answer::InProgress),
         "IDEMPOTENCY_KEY_PARAMETER_MISMATCH" => Concern::Request(Answer::KeyConflict { message: message() }),
         "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED" => Concern::Request(Answer::KeySpent { message: message() }),
-        "CHANGE_FROM_QUANTITY_STALE" | "COMPARE_QUANTITY_STALE" => Concern::Request(Answer::Stale),
+        "CHANGE_FROM_QUANTITY_STALE" | "COMPARE_QUANTITY_STALE" => Concern::Row(RowRemedy::ReadAgain),
         // The next send of the key brings the replay or IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED.
         "SERVICE_UNAVAILABLE" | "ADJUST_QUANTITIES_FAILED" => {
             Concern::Request(Answer::Unknown { wait: None, reason: format!("{code}: {}", error.message) })
@@ -150,7 +150,12 @@ fn concern(error: &UserError) -> Concern {
         }
         "INVALID_LOCATION" => Concern::Location,
         // Gone, not stocked here any more, or made the parent of a bundle: a look-up tells which.
-        "INVALID_INVENTORY_ITEM" | "ITEM_NOT_STOCKED_AT_LOCATION" | "NON_MUTABLE_INVENTORY_ITEM" => {
+        "INVALID_INVENTORY_ITEM"
+        | "ITEM_NOT_STOCKED_AT_LOCATION"
+        | "NON_MUTABLE_INVENTORY_ITEM"
+        | "PRODUCT_DOES_NOT_EXIST"
+        | "PRODUCT_VARIANT_DOES_NOT_EXIST"
+        | "MUST_BE_FOR_THIS_PRODUCT" => {
             Concern::Row(RowRemedy::LookUpAgain)
         }
         _ => Concern::Row(RowRemedy::DeadLetter),
@@ -188,16 +193,24 @@ fn by_user_errors(errors: &[UserError], frozen: &[u8]) -> Answer {
         let cause = LaneRefusal::Misconfigured;
         return Answer::LaneRefused { cause, detail: refusal_detail(cause, &messages(errors)) };
     }
+    let stale = refused.values().filter(|row| row.remedy == RowRemedy::ReadAgain).count();
+    let overtaken = rowless.is_some_and(|error| matches!(concern(error), Concern::Row(RowRemedy::ReadAgain)));
+    if overtaken || (stale > 0 && stale == items.len()) {
+        return Answer::Stale;
+    }
     match rowless {
         Some(error) if refused.is_empty() => Answer::Refused { code: code(error), message: messages(errors) },
         Some(_) | None => Answer::RowsRefused { rows: refused.into_values().collect() },
     }
 }
 
-/// `["input", "changes", "3", "delta"]` is row 3.
+/// `["input", "changes", "3", "delta"]` is row 3; a request that concerns a product has one product.
 fn row(error: &UserError) -> Option<usize> {
+    if error.code.as_deref() == Some("PRODUCT_DOES_NOT_EXIST") {
+        return Some(0);
+    }
     let field = error.field.as_deref()?;
-    let list = field.iter().position(|name| name == "changes" || name == "quantities")?;
+    let list = field.iter().position(|name| matches!(name.as_str(), "changes" | "quantities" | "variants"))?;
     field.get(list.checked_add(1)?)?.parse().ok()
 }
 

@@ -15,12 +15,14 @@ use super::bucket::Bucket;
 use super::classify::{ReadFailure, classify, read};
 use super::map::{Location, adjust_body, json, set_body, with_location};
 use super::token::{Renewal, Tokens};
+use super::values::{Incoming, Prices, Purpose};
 use super::wire::{Cost, Installation, LOCATIONS, LocationsData, PROBE, ProbeData, Request};
-use super::{KEY_WINDOW, ROWS_MAX, SCOPES, ShopifySettings};
+use super::{KEY_WINDOW, ROWS_MAX, ShopifySettings};
 use crate::platform::transport::status::{answer_not_made, refusal_detail};
 use crate::platform::transport::{HttpClient, REPLY_BYTES_MAX, Reply, Unreached, WallClock};
 use crate::platform::{
-    Absolute, Call, CallFailure, Change, Found, Number, Platform, ProbeReport, ReadBack, Seen, Traits,
+    Absolute, Call, CallFailure, Change, Found, LevelPage, Number, OrderPage, OrdersSince, Platform, ProbeReport,
+    ReadBack, Seen, Traits,
 };
 use crate::secret::Secret;
 
@@ -32,7 +34,11 @@ const LOCATIONS_PAGE: usize = 100;
 /// A shop may have 200 locations, on the largest plan 1,000.
 const LOCATION_PAGES_MAX: usize = 20;
 /// One shop, one location.
-pub struct Shopify {
+#[derive(Clone)]
+pub struct Shopify(Arc<Shop>);
+
+/// What stock, prices and goods on order share: the connection with its budget.
+pub(super) struct Shop {
     pub(super) settings: ShopifySettings,
     http: HttpClient,
     url: url::Url,
@@ -47,6 +53,12 @@ impl Shopify {
     /// Opens no connection and reads no secret yet.
     #[must_use]
     pub fn new(settings: ShopifySettings, http: HttpClient, clock: WallClock) -> Self {
+        Self(Arc::new(Shop::new(settings, http, clock)))
+    }
+}
+
+impl Shop {
+    pub(super) fn new(settings: ShopifySettings, http: HttpClient, clock: WallClock) -> Self {
         let at = |path: &str| {
             let mut url = settings.base_url.clone();
             url.set_path(path);
@@ -182,13 +194,16 @@ impl Shopify {
             Err(failure) => return answer_not_made(failure),
         };
         let body = with_location(&frozen, &self.settings.location, location);
-        let points = self.write_points.load(Ordering::Relaxed);
-        let understand = |outcome: Result<Reply, Unreached>| classify(&outcome, &frozen, (self.clock)());
+        self.write(&frozen, &body, &self.write_points).await
+    }
+
+    /// Sends `body`, which is `frozen` with what is only known on the way out. `points` learns what such a write costs.
+    pub(super) async fn write(&self, frozen: &[u8], body: &[u8], points: &AtomicI64) -> Answer {
         let answer = self
-            .exchange(points, &body, |outcome| {
-                let (answer, cost) = understand(outcome);
+            .exchange(points.load(Ordering::Relaxed), body, |outcome| {
+                let (answer, cost) = classify(&outcome, frozen, (self.clock)());
                 if let Some(cost) = cost.filter(|cost| cost.requested_query_cost.0 > 0) {
-                    self.write_points.store(cost.requested_query_cost.0, Ordering::Relaxed);
+                    points.store(cost.requested_query_cost.0, Ordering::Relaxed);
                 }
                 (answer, cost)
             })
@@ -196,7 +211,7 @@ impl Shopify {
         answer.unwrap_or_else(answer_not_made)
     }
 
-    async fn probe_shop(&self) -> Result<ProbeReport, CallFailure> {
+    pub(super) async fn probe_shop(&self) -> Result<ProbeReport, CallFailure> {
         #[derive(Serialize)]
         struct Variables<'a> {
             location: &'a str,
@@ -219,13 +234,13 @@ impl Shopify {
             }
             None => report.faults.push(format!("the shop has no location {location}; check `location`")),
         }
-        report_scopes(data.current_app_installation, &mut report);
+        report_scopes(&self.settings.scopes(), data.current_app_installation, &mut report);
         Ok(report)
     }
 }
 
 /// The right to write something includes the right to read it.
-fn report_scopes(installation: Option<Installation>, report: &mut ProbeReport) {
+fn report_scopes(needed: &[&str], installation: Option<Installation>, report: &mut ProbeReport) {
     let granted: Vec<String> =
         installation.map(|i| i.access_scopes.into_iter().map(|scope| scope.handle).collect()).unwrap_or_default();
     let has = |scope: &str| {
@@ -233,12 +248,12 @@ fn report_scopes(installation: Option<Installation>, report: &mut ProbeReport) {
             .iter()
             .any(|g| g == scope || scope.strip_prefix("read_").is_some_and(|of| g.strip_prefix("write_") == Some(of)))
     };
-    for scope in SCOPES.iter().filter(|scope| !has(scope)) {
+    for scope in needed.iter().filter(|scope| !has(scope)) {
         report
             .faults
             .push(format!("the app lacks the scope {scope}; grant it in the app's settings and install it again"));
     }
-    let unneeded: Vec<&str> = granted.iter().map(String::as_str).filter(|g| !SCOPES.contains(g)).collect();
+    let unneeded: Vec<&str> = granted.iter().map(String::as_str).filter(|g| !needed.contains(g)).collect();
     report.facts.push(("scopes".to_owned(), granted.join(", ")));
     if !unneeded.is_empty() {
         report.facts.push(("scopes not needed".to_owned(), unneeded.join(", ")));
@@ -251,7 +266,7 @@ impl Platform for Shopify {
             whole_units: true,
             needs_target: true,
             rows_max: ROWS_MAX,
-            in_flight_max: self.settings.in_flight_max,
+            in_flight_max: self.0.settings.in_flight_max,
             merge: true,
             key_window: Some(KEY_WINDOW),
             reads_back: true,
@@ -262,29 +277,45 @@ impl Platform for Shopify {
     }
 
     fn encode(&self, key: &IdempotencyKey, changes: &[Change]) -> Vec<u8> {
-        adjust_body(&self.settings.app_name, &self.settings.location, key, changes)
+        adjust_body(&self.0.settings.app_name, &self.0.settings.location, key, changes)
     }
 
     fn encode_absolute(&self, key: &IdempotencyKey, rows: &[Absolute]) -> Vec<u8> {
-        set_body(&self.settings.app_name, &self.settings.location, key, rows)
+        set_body(&self.0.settings.app_name, &self.0.settings.location, key, rows)
     }
 
     fn send<'a>(&'a self, _key: &'a IdempotencyKey, body: Arc<[u8]>) -> Call<'a, Answer> {
-        Box::pin(self.send_frozen(body))
+        Box::pin(self.0.send_frozen(body))
     }
 
     fn look_up<'a>(&'a self, skus: &'a [Sku]) -> Call<'a, Result<Vec<Found>, CallFailure>> {
-        Box::pin(self.find(skus))
+        Box::pin(self.0.find(skus, Purpose::Stock))
     }
 
     fn read_back<'a>(&'a self, question: &'a ReadBack) -> Call<'a, Result<Vec<Seen>, CallFailure>> {
         Box::pin(async {
-            let numbers = self.on_hand(&question.items).await?;
+            let numbers = self.0.on_hand(&question.items).await?;
             Ok(numbers.into_iter().map(|number| Seen { number, evidence: Evidence::Silent }).collect())
         })
     }
 
+    fn levels(&self, page: Option<String>) -> Call<'_, Result<LevelPage, CallFailure>> {
+        Box::pin(self.0.level_page(page))
+    }
+
+    fn orders(&self, since: OrdersSince) -> Option<Call<'_, Result<OrderPage, CallFailure>>> {
+        self.0.settings.orders.then(|| -> Call<'_, _> { Box::pin(self.0.order_page(since)) })
+    }
+
+    fn prices(&self) -> Option<Arc<dyn Platform>> {
+        self.0.settings.prices.then(|| -> Arc<dyn Platform> { Arc::new(Prices::new(Arc::clone(&self.0))) })
+    }
+
+    fn incoming(&self) -> Option<Arc<dyn Platform>> {
+        self.0.settings.incoming.then(|| -> Arc<dyn Platform> { Arc::new(Incoming::new(Arc::clone(&self.0))) })
+    }
+
     fn probe(&self) -> Call<'_, Result<ProbeReport, CallFailure>> {
-        Box::pin(self.probe_shop())
+        Box::pin(self.0.probe_shop())
     }
 }

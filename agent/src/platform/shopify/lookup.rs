@@ -10,8 +10,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use sync_core::model::Sku;
 
-use super::Shopify;
+use super::client::Shop;
 use super::map::{Pick, Stock, pick, search, stock, title};
+use super::values::{Purpose, incoming_place, price_place};
 use super::wire::{
     ACTIVATE, ActivateData, BundleNode, COMPONENTS, Component, Item, LOOK_UP, LookUpData, NodesData, READ_BACK,
     StockNode, Variant,
@@ -26,8 +27,6 @@ const PAGE: usize = 50;
 const PAGES_MAX: usize = 10;
 /// Queries at a time; more would only wait for the same bucket.
 const QUERIES_AT_ONCE: usize = 2;
-/// Items of one read-back: the platform takes 250 ids, but each costs several points of the 1,000.
-const READ_BACK_MAX: usize = 100;
 /// Components of one bundle (Shopify allows 30; with options 150).
 const COMPONENTS_MAX: usize = 150;
 /// Points of one hit, estimated: variant, product, item, level, quantity.
@@ -45,8 +44,7 @@ struct LookUpVariables<'a> {
 struct NodesVariables<'a> {
     ids: &'a [String],
     location: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first: Option<usize>,
+    first: usize,
 }
 
 #[derive(Serialize)]
@@ -62,25 +60,25 @@ enum Hits {
     TooMany,
 }
 
-impl Shopify {
+impl Shop {
     /// The trait's look-up.
-    pub(super) async fn find(&self, skus: &[Sku]) -> Result<Vec<Found>, CallFailure> {
-        let queries: Vec<_> = skus.chunks(TERMS_MAX).map(|chunk| self.find_some(chunk)).collect();
+    pub(super) async fn find(&self, skus: &[Sku], purpose: Purpose) -> Result<Vec<Found>, CallFailure> {
+        let queries: Vec<_> = skus.chunks(TERMS_MAX).map(|chunk| self.find_some(chunk, purpose)).collect();
         stream::iter(queries).buffered(QUERIES_AT_ONCE).try_concat().await
     }
 
-    async fn find_some(&self, skus: &[Sku]) -> Result<Vec<Found>, CallFailure> {
+    async fn find_some(&self, skus: &[Sku], purpose: Purpose) -> Result<Vec<Found>, CallFailure> {
         let mut found = Vec::with_capacity(skus.len());
         match self.hits(skus).await? {
             Hits::All(variants) => {
                 for sku in skus {
-                    found.push(self.settle(sku, &variants).await?);
+                    found.push(self.settle(sku, &variants, purpose).await?);
                 }
             }
             Hits::TooMany => {
                 for sku in skus {
                     found.push(match self.hits(std::slice::from_ref(sku)).await? {
-                        Hits::All(variants) => self.settle(sku, &variants).await?,
+                        Hits::All(variants) => self.settle(sku, &variants, purpose).await?,
                         Hits::TooMany => too_common(sku),
                     });
                 }
@@ -109,10 +107,14 @@ impl Shopify {
         Ok(Hits::TooMany)
     }
 
-    async fn settle(&self, sku: &Sku, variants: &[Variant]) -> Result<Found, CallFailure> {
+    async fn settle(&self, sku: &Sku, variants: &[Variant], purpose: Purpose) -> Result<Found, CallFailure> {
         match pick(self.settings.match_by, sku.as_str(), variants) {
             Pick::Nothing => Ok(Found::Unknown),
             Pick::Several(candidates) => Ok(Found::Ambiguous { candidates }),
+            Pick::One(variant) if purpose == Purpose::Price => Ok(price_place(variant)),
+            Pick::One(variant) if purpose == Purpose::Incoming => {
+                Ok(incoming_place(variant, self.settings.backorder_while_incoming))
+            }
             Pick::One(variant) if variant.requires_components => self.bundle(variant).await,
             Pick::One(variant) => self.single(variant).await,
         }
@@ -171,7 +173,7 @@ impl Shopify {
     /// The inner error is a reason for people.
     async fn components(&self, parent: &Variant) -> Result<Result<Vec<Component>, String>, CallFailure> {
         let ids = [parent.id.clone()];
-        let variables = NodesVariables { ids: &ids, location: self.location_id().await?, first: Some(COMPONENTS_MAX) };
+        let variables = NodesVariables { ids: &ids, location: self.location_id().await?, first: COMPONENTS_MAX };
         let data: NodesData<BundleNode> = self.ask(COMPONENTS, variables, 50).await?;
         let page = data.nodes.into_iter().flatten().next().and_then(|node| node.product_variant_components);
         Ok(match page {
@@ -222,19 +224,8 @@ impl Shopify {
 
     /// The trait's read-back.
     pub(super) async fn on_hand(&self, items: &[String]) -> Result<Vec<Option<i64>>, CallFailure> {
-        let location = self.location_id().await?;
-        let mut numbers = Vec::with_capacity(items.len());
-        for ids in items.chunks(READ_BACK_MAX) {
-            let points = i64::try_from(ids.len()).unwrap_or(i64::MAX).saturating_mul(POINTS_A_HIT);
-            let data: NodesData<StockNode> =
-                self.ask(READ_BACK, NodesVariables { ids, location, first: None }, points).await?;
-            if data.nodes.len() != ids.len() {
-                let reason = format!("{} items were asked for and {} came back", ids.len(), data.nodes.len());
-                return Err(CallFailure::Passing { wait: None, reason });
-            }
-            numbers.extend(data.nodes.into_iter().map(|node| node?.inventory_level?.on_hand()));
-        }
-        Ok(numbers)
+        let nodes: Vec<Option<StockNode>> = self.nodes(READ_BACK, items).await?;
+        Ok(nodes.into_iter().map(|node| node?.inventory_level?.on_hand()).collect())
     }
 }
 

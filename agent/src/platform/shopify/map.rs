@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sync_core::model::IdempotencyKey;
+use sync_core::model::{IdempotencyKey, Timestamp};
 
 use super::MatchBy;
 use super::wire::{ADJUST, AdjustRow, Input, Item, Request, SET, SetRow, Variant, WriteVariables};
@@ -75,7 +75,7 @@ pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 }
 
 /// The reference shown in the shop's inventory history.
-fn reference(app_name: &str, key: &IdempotencyKey) -> String {
+pub(super) fn reference(app_name: &str, key: &IdempotencyKey) -> String {
     let mut uri = format!("gid://{app_name}/Batch/");
     for byte in key.as_str().bytes() {
         match byte {
@@ -107,6 +107,7 @@ pub(super) fn adjust_body(app_name: &str, location: &Location, key: &Idempotency
             location_id: &location,
             delta: *delta,
             change_from_quantity: None,
+            ledger_document_uri: None,
         })
         .collect();
     let reference = reference(app_name, key);
@@ -205,6 +206,27 @@ pub(super) fn pick<'a>(match_by: MatchBy, sku: &str, hits: &'a [Variant]) -> Pic
         [one] => Pick::One(one),
         several => Pick::Several(several.iter().map(|v| format!("{} ({})", title(v), v.id)).collect()),
     }
+}
+
+/// The article number of an item as the connection matches it. Where a barcode stands in for a missing SKU only one of the
+/// two can be told: the SKU, if there is one.
+pub(super) fn article<'a>(match_by: MatchBy, sku: Option<&'a str>, barcode: Option<&'a str>) -> Option<&'a str> {
+    let (sku, barcode) = (sku.filter(|text| !text.is_empty()), barcode.filter(|text| !text.is_empty()));
+    match match_by {
+        MatchBy::Sku => sku,
+        MatchBy::Barcode => barcode,
+        MatchBy::SkuThenBarcode => sku.or(barcode),
+    }
+}
+
+/// The number at the end of a global id.
+pub(super) fn numbered(gid: &str) -> Option<u64> {
+    gid.rsplit('/').next()?.parse().ok()
+}
+
+/// A time as Shopify writes it.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    text.parse::<jiff::Timestamp>().ok().map(|at| Timestamp(at.as_microsecond()))
 }
 
 /// `Product / Variant`, for people.

@@ -1,5 +1,8 @@
 //! Shopify's JSON, as sent and as received. No other module of the agent sees these types.
 
+pub(super) mod pages;
+pub(super) mod values;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -48,6 +51,9 @@ pub(super) struct AdjustRow<'a> {
     pub(super) location_id: &'a str,
     pub(super) delta: i64,
     pub(super) change_from_quantity: Option<i64>,
+    /// Forbidden for `available`, required for every other name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ledger_document_uri: Option<&'a str>,
 }
 
 /// `InventoryQuantityInput`.
@@ -69,8 +75,18 @@ pub(super) struct FrozenBody<'a> {
 
 #[derive(Deserialize)]
 struct FrozenVariables<'a> {
+    #[serde(borrow, default)]
+    input: Option<FrozenInput<'a>>,
+    #[serde(borrow, default)]
+    product: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    variants: Vec<FrozenVariant<'a>>,
+}
+
+#[derive(Deserialize)]
+struct FrozenVariant<'a> {
     #[serde(borrow)]
-    input: FrozenInput<'a>,
+    id: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +105,12 @@ impl<'a> FrozenBody<'a> {
     /// The items in the order of their rows; empty if this is no body of ours.
     pub(super) fn items(bytes: &'a [u8]) -> Vec<String> {
         serde_json::from_slice::<FrozenBody<'a>>(bytes)
-            .map(|body| body.variables.input.changes.into_iter().map(|row| row.item.into_owned()).collect())
+            .map(|body| {
+                let product = body.variables.product.unwrap_or_default();
+                let stock = body.variables.input.into_iter().flat_map(|input| input.changes);
+                let prices = body.variables.variants.into_iter().map(|row| format!("{}@{product}", row.id));
+                stock.map(|row| row.item.into_owned()).chain(prices).collect()
+            })
             .unwrap_or_default()
     }
 }
@@ -195,16 +216,21 @@ impl<'de> Deserialize<'de> for Points {
     }
 }
 
-/// `data` of both writes: one payload under the mutation's own name.
+/// `data` of all writes: one payload under the mutation's own name.
 #[derive(Deserialize)]
 pub(super) struct WriteData {
-    #[serde(alias = "inventoryAdjustQuantities", alias = "inventorySetQuantities")]
+    #[serde(
+        alias = "inventoryAdjustQuantities",
+        alias = "inventorySetQuantities",
+        alias = "productVariantsBulkUpdate"
+    )]
     pub(super) payload: Option<WritePayload>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WritePayload {
+    #[serde(default)]
     pub(super) inventory_adjustment_group: Option<AdjustmentGroup>,
     pub(super) user_errors: Vec<UserError>,
 }
@@ -261,6 +287,8 @@ pub(super) struct Variant {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Titled {
+    #[serde(default)]
+    pub(super) id: String,
     pub(super) title: String,
 }
 
@@ -287,7 +315,11 @@ pub(super) struct NamedQuantity {
 
 impl Level {
     pub(super) fn on_hand(&self) -> Option<i64> {
-        self.quantities.iter().find(|q| q.name == "on_hand").map(|q| q.quantity)
+        self.named("on_hand")
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<i64> {
+        self.quantities.iter().find(|q| q.name == name).map(|q| q.quantity)
     }
 }
 

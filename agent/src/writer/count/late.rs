@@ -25,11 +25,19 @@ pub(in crate::writer) struct ShelfCount {
     seq: i64,
 }
 
+#[derive(Debug)]
+struct Reversal {
+    sku: Sku,
+    delta: Quantity,
+    count: i64,
+    known_to: Option<usize>,
+}
+
 /// What the open group has to reverse.
 #[derive(Debug, Default)]
 pub(in crate::writer) struct Late {
     counts: BTreeMap<SkuId, ShelfCount>,
-    reversals: Vec<(Sku, Quantity, i64)>,
+    reversals: Vec<Reversal>,
 }
 
 impl Writer {
@@ -90,21 +98,22 @@ impl Writer {
         Ok(())
     }
 
-    /// A ticket moves an article. `first_seq`: where the ledger met the ticket first, if it is not now.
+    /// A ticket moves an article. `first_seq`: where the ledger met the ticket first, if it is not now; `known_to`: the lane
+    /// whose platform knows of it, and of its reverse.
     pub(in crate::writer) fn note_late(
         &mut self,
         sku: SkuId,
         code: &Sku,
         delta: Quantity,
         sold_at: Option<Timestamp>,
-        first_seq: Option<i64>,
+        (first_seq, known_to): (Option<i64>, Option<usize>),
     ) -> Result<(), DbError> {
         let Some(counted) = self.late.counts.get(&sku).copied() else { return Ok(()) };
         if first_seq.is_some_and(|first| first <= counted.seq) {
             return Ok(());
         }
         if is_late(sold_at, counted.span, counted.margin) {
-            self.late.reversals.push((code.clone(), delta.negated(), counted.count));
+            self.late.reversals.push(Reversal { sku: code.clone(), delta: delta.negated(), count: counted.count, known_to });
         } else if sold_at.is_some_and(|at| at <= counted.span.until.plus(counted.margin)) {
             // Sold around the count: nobody knows whether it is in it, so the next count has to say.
             self.conn
@@ -122,12 +131,12 @@ impl Writer {
 
     /// Posts what the chunk brought too late.
     pub(in crate::writer) fn reverse_late(&mut self) -> Result<(), DbError> {
-        for (sku, delta, count) in std::mem::take(&mut self.late.reversals) {
+        for Reversal { sku, delta, count, known_to } in std::mem::take(&mut self.late.reversals) {
             self.post(&Posting {
                 sku,
                 delta,
                 kind: MovementKind::Correction,
-                exempt: None,
+                exempt: known_to,
                 count: Some(count),
                 why: format!("sold before count {count} of the shelf, read after it"),
                 who: "count".to_owned(),

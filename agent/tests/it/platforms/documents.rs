@@ -44,5 +44,5 @@ fn every_document_is_valid_against_the_schema() {
             documents += 1;
         }
     }
-    assert_eq!(documents, 8);
+    assert_eq!(documents, 18);
 }

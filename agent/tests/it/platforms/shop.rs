@@ -1,6 +1,7 @@
 //! Shopify: tokens, budget, location, writes and their retries.
 
 mod look_up;
+mod standin;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

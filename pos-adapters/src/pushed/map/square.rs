@@ -79,6 +79,7 @@ fn order(key: &Key, zone: &TimeZone, place: &str, order: &Order, mapped: &mut Ma
         register: String::new(),
         sold_at: time("closed_at", sold_at, zone).ok().flatten(),
         status,
+        online_order: None,
         extent: Extent::Whole,
         segment: segment(key),
         lines,

@@ -70,6 +70,7 @@ pub(super) fn map(draft: &Draft, head: Head, sold_at: Timestamp, plan: &TicketPl
         register: head.register,
         sold_at: Some(sold_at),
         status: if head.voided { TransactionStatus::Cancelled } else { TransactionStatus::Completed },
+        online_order: None,
         extent: Extent::Whole,
         segment: plan.segment.clone(),
         lines,

@@ -133,6 +133,7 @@ fn sale(code: &str, delta: &str) -> Transaction {
         register: String::new(),
         sold_at: None,
         status: TransactionStatus::Completed,
+        online_order: None,
         extent: Extent::Whole,
         segment: Segment::from("test"),
         lines: vec![LineItem {

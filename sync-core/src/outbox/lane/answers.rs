@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     Answer, BatchId, BatchItem, Condition, Entry, Jitter, Lane, LaneRefusal, LiveBatch, MovementKind, Outcome,
-    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, retry,
+    Quantity, RowRefusal, RowRemedy, SkuId, Stage, Timestamp, Writes, retry,
 };
 
 /// Longest wait before the same key is asked about again while the platform still works on it.
@@ -45,6 +45,13 @@ impl Lane {
                 let settled = closed.is_some_and(|batch| batch.stage != Stage::Change);
                 Outcome::Delivered { settled, reference }
             }
+            Answer::RowsRefused { rows } if batch.is_repair() => {
+                self.recovered();
+                self.narrow_repair(id, &rows, items_of)
+            }
+            Answer::RowsRefused { rows } if rows.iter().any(|row| row.remedy == RowRemedy::ReadAgain) => {
+                self.read_again(id, now, jitter)
+            }
             Answer::RowsRefused { rows } => {
                 self.recovered();
                 self.reopen_without(id, &rows, items_of)
@@ -65,6 +72,13 @@ impl Lane {
                 self.recovered();
                 self.halve(id, "too_large", "the platform says that even this single change is too large")
             }
+            // An earlier attempt at a settling number was overtaken and its answer lost: its change is not to be sent again.
+            Answer::KeySpent { .. } if batch.stage == Stage::Absolute && !batch.is_repair() => {
+                batch.stage = Stage::ReadBack;
+                batch.not_before = now.plus(retry::delay(batch.attempts, None, self.limits.retry, jitter));
+                self.recovered();
+                Outcome::ReadAgain
+            }
             Answer::KeySpent { message } => {
                 self.recovered();
                 self.renew(id, message)
@@ -74,11 +88,11 @@ impl Lane {
                 self.recovered();
                 self.drop_repair(id, "the number was changed by others before it was repaired".to_owned())
             }
-            Answer::Stale => {
-                batch.stage = Stage::ReadBack;
-                batch.not_before = now.plus(retry::delay(batch.attempts, None, self.limits.retry, jitter));
-                Outcome::ReadAgain
+            // It never took effect, so nothing is to be judged: the numbers are read again and the change added to them.
+            Answer::Stale if self.limits.writes == Writes::Absolute && !batch.maybe_applied => {
+                self.to_absolute(id, "the number was changed by others before it was written".to_owned())
             }
+            Answer::Stale => self.read_again(id, now, jitter),
             Answer::InProgress => {
                 batch.maybe_applied = true;
                 batch.not_before = now.plus(retry::delay(1, Some(IN_PROGRESS_WAIT), self.limits.retry, jitter));
@@ -370,6 +384,42 @@ impl Lane {
             batch.first_sent = None;
         }
         Outcome::ToReadBack
+    }
+
+    /// The number read was overtaken.
+    fn read_again(&mut self, id: BatchId, now: Timestamp, jitter: Jitter) -> Outcome {
+        if let Some(batch) = self.batches.get_mut(&id) {
+            // Where nothing was sent but this, nothing took effect: the number is read anew, not judged. It could be what we
+            // meant to write by chance.
+            let anew = self.limits.writes == Writes::Absolute && !batch.maybe_applied;
+            batch.stage = if anew { Stage::Base } else { Stage::ReadBack };
+            batch.not_before = now.plus(retry::delay(batch.attempts, None, self.limits.retry, jitter));
+        }
+        Outcome::ReadAgain
+    }
+
+    /// Rows of a repair that cannot be written are left to the next reconciliation; the others go out again without them.
+    fn narrow_repair(&mut self, id: BatchId, rows: &[RowRefusal], items_of: &dyn Fn(SkuId) -> Vec<String>) -> Outcome {
+        let reason = rows.first().map(|row| format!("{}: {}", row.code, row.message)).unwrap_or_default();
+        let Some(batch) = self.batches.get_mut(&id) else { return Outcome::Kept };
+        let (refused, kept): (Vec<BatchItem>, Vec<BatchItem>) =
+            std::mem::take(&mut batch.items).into_iter().partition(|item| {
+                let items = items_of(item.entry.sku);
+                rows.iter().any(|row| items.contains(&row.item))
+            });
+        if kept.is_empty() || refused.is_empty() {
+            batch.items = if kept.is_empty() { refused } else { kept };
+            return self.drop_repair(id, reason);
+        }
+        batch.items.clone_from(&kept);
+        batch.first_sent = None;
+        batch.maybe_applied = false;
+        batch.attempts = 0;
+        for item in refused {
+            self.busy_skus.remove(&item.entry.sku);
+            self.refresh_ready(item.entry.sku);
+        }
+        Outcome::Narrowed { kept, reason }
     }
 
     fn drop_repair(&mut self, id: BatchId, reason: String) -> Outcome {

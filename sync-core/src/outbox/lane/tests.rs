@@ -38,13 +38,42 @@ fn a_retry_is_the_same_batch_until_its_outcome_is_known() {
 fn past_the_window_the_change_is_never_sent_again() {
     let (mut lane, id) = sent(limits());
     answer(&mut lane, id, Answer::Unknown { wait: None, reason: "cut".to_owned() }, 1);
-    assert_eq!(lane.poll(at(24 * 3600), true), [Action::ReadBack(id)]);
+    assert_eq!(lane.poll(at(24 * 3600), true), [], "the last attempt may still be worked on");
+    assert_eq!(lane.next_deadline().map(|(due, _)| due), Some(at(24 * 3600 + 60)));
+    assert_eq!(lane.poll(at(24 * 3600 + 60), true), [Action::ReadBack(id)]);
     assert_eq!(lane.read_back(id, ReadBackVerdict::WriteAbsolute), Outcome::Kept);
-    assert_eq!(lane.poll(at(24 * 3600), true), [Action::Send(id)]);
-    assert_eq!(answer(&mut lane, id, Answer::Stale, 24 * 3600), Outcome::ReadAgain);
+    assert_eq!(lane.poll(at(24 * 3600 + 60), true), [Action::Send(id)]);
+    assert_eq!(answer(&mut lane, id, Answer::Stale, 24 * 3600 + 60), Outcome::ReadAgain);
     assert_eq!(lane.poll(at(25 * 3600), true), [Action::ReadBack(id)]);
     assert_eq!(lane.read_back(id, ReadBackVerdict::InEffect), Outcome::Delivered { settled: true, reference: None });
     assert!(lane.is_drained());
+}
+
+#[test]
+fn a_settling_number_whose_key_is_spent_is_not_followed_by_its_change() {
+    let (mut lane, id) = sent(limits());
+    answer(&mut lane, id, Answer::Unknown { wait: None, reason: "cut".to_owned() }, 1);
+    lane.poll(at(24 * 3600), true);
+    lane.poll(at(24 * 3600 + 60), true);
+    lane.read_back(id, ReadBackVerdict::WriteAbsolute);
+    assert_eq!(lane.poll(at(24 * 3600 + 60), true), [Action::Send(id)]);
+    let spent = Answer::KeySpent { message: "refused before".to_owned() };
+    assert_eq!(answer(&mut lane, id, spent, 24 * 3600 + 61), Outcome::ReadAgain);
+    assert_eq!(lane.waiting_len(), 0);
+    assert_eq!(lane.poll(at(25 * 3600), true), [Action::ReadBack(id)]);
+}
+
+#[test]
+fn a_number_that_was_overtaken_is_read_anew_not_judged() {
+    let mut lane = lane(LaneLimits { writes: Writes::Absolute, key_window: Some(Duration::ZERO), ..limits() });
+    lane.add(entry(1, 7, -1));
+    freeze(&mut lane, 1);
+    lane.poll(at(0), true);
+    lane.read_back(BatchId(1), ReadBackVerdict::WriteAbsolute);
+    lane.poll(at(0), true);
+    assert_eq!(answer(&mut lane, BatchId(1), Answer::Stale, 1), Outcome::ReadAgain);
+    assert_eq!(lane.batches()[&BatchId(1)].stage, Stage::Base);
+    assert_eq!(lane.poll(at(600), true), [Action::ReadBack(BatchId(1))]);
 }
 
 #[test]
@@ -184,6 +213,20 @@ fn where_only_numbers_are_taken_they_are_read_first_and_again_after_silence() {
         Outcome::Delivered { settled: true, reference: None }
     );
     assert_eq!(lane.waiting_len(), 1);
+}
+
+#[test]
+fn a_number_that_others_changed_before_it_was_written_is_read_again() {
+    let limits = LaneLimits { writes: Writes::Absolute, key_window: Some(Duration::ZERO), ..limits() };
+    let mut lane = lane(limits);
+    lane.add(entry(1, 7, -1));
+    freeze(&mut lane, 1);
+    lane.poll(at(0), true);
+    lane.read_back(BatchId(1), ReadBackVerdict::WriteAbsolute);
+    assert_eq!(lane.poll(at(0), true), [Action::Send(BatchId(1))]);
+    assert_eq!(answer(&mut lane, BatchId(1), Answer::Stale, 1), Outcome::ToReadBack);
+    assert_eq!(lane.batches()[&BatchId(1)].stage, Stage::Base, "it is worked out anew, not judged");
+    assert_eq!(lane.poll(at(1), true), [Action::ReadBack(BatchId(1))]);
 }
 
 #[test]

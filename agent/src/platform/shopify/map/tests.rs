@@ -135,7 +135,7 @@ fn variant(number: u32, sku: &str, barcode: &str) -> Variant {
         barcode: Some(barcode.to_owned()),
         title: "Default Title".to_owned(),
         requires_components: false,
-        product: Titled { title: format!("Product {number}") },
+        product: Titled { id: String::new(), title: format!("Product {number}") },
         inventory_item: Item { id: part(number, 1).item, tracked: true, inventory_level: Some(level(true, 5)) },
     }
 }
