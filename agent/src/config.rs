@@ -21,6 +21,8 @@ use crate::secret::SecretRef;
 
 pub mod connections;
 mod count;
+pub mod adobe;
+mod connections;
 pub mod faults;
 pub mod feeds;
 pub mod file;

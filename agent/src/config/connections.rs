@@ -12,6 +12,7 @@ use sync_core::values::ValueKind;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::adobe::AdobeTable;
 use super::medusa::MedusaTable;
 use super::read::Read;
 use super::resolve::Resolver;
@@ -91,6 +92,7 @@ pub(super) fn table(
     text: &str,
 ) -> Option<Box<dyn ConnectionTable>> {
     match kind {
+        "adobe-commerce" => boxed(read.deserialize::<AdobeTable>(table, path, text)),
         "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
         "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
         "woocommerce" => boxed(read.deserialize::<woocommerce::WooTable>(table, path, text)),

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::feeds::FeedTable;
+use super::adobe::AdobeTable;
 use super::medusa::MedusaTable;
 use super::online::{BuffersTable, OnlineOrdersTable};
 use super::reconcile::ReconcileTable;
@@ -204,6 +205,8 @@ pub(super) enum PlatformTable {
     WooCommerce(super::woocommerce::WooTable),
     /// The open door for any middleware.
     Http(HttpTable),
+    /// An Adobe Commerce or Magento Open Source site.
+    Adobe(AdobeTable),
     /// A Medusa shop.
     Medusa(MedusaTable),
     /// A Vendure shop.
