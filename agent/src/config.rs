@@ -19,10 +19,9 @@ pub use self::connections::{Connection, Parts, WantedValues};
 pub use crate::platform::http::Contents;
 use crate::secret::SecretRef;
 
-pub mod connections;
-mod count;
 pub mod adobe;
 mod connections;
+mod count;
 pub mod faults;
 pub mod feeds;
 pub mod file;
