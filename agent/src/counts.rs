@@ -26,6 +26,7 @@ use crate::ingest::Wake;
 use crate::writer::count::{CountAnswer, CountRequest, CountSheet, CountStep, Counted, Taken};
 use crate::writer::{Command, Commands};
 
+pub mod check;
 mod database;
 
 /// How often folders are looked at.
