@@ -35,6 +35,8 @@ pub(super) struct ConfigFile {
     pub(super) articles: Option<ArticleSettings>,
     /// Where stock changes go. One table for each platform; each is a lane of its own.
     pub(super) platform: Option<Vec<PlatformTable>>,
+    /// Where counts of stock come from. One table for each.
+    pub(super) count: Option<Vec<pos_adapters::counts::CountSettings>>,
     /// Comparing the platforms' numbers with the store's.
     pub(super) reconcile: Option<ReconcileTable>,
     /// The local status server.

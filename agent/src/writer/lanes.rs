@@ -198,6 +198,7 @@ impl Writer {
             self.codes.insert(id, Sku::from(code.as_str()));
             self.skus.insert(code, id);
         }
+        self.load_shelf_counts()?;
         let now = self.now();
         for runtime in &mut self.lanes {
             runtime.rebuild(&self.conn, clean_start, now)?;

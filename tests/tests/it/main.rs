@@ -7,6 +7,7 @@ mod articles;
 mod bigcommerce;
 mod collectors;
 mod counters;
+mod counts;
 mod faults;
 mod kills;
 mod lanes;
