@@ -7,17 +7,17 @@
 //!                                                        ─► facts ─► plan ─► repairs, a request at a time ─► log
 //! ```
 //!
-//! Numbers are read before the ledger: a sale delivered in between shows as a difference that is gone, or is another one, at
-//! the second look. Right before a repair its number is read once more where the platform has no compare-and-set.
+//! The ledger is asked before and after the numbers are read: an article that was on its way before, or has moved since, is
+//! not compared. Net numbers are judged by online orders that were read after them. A difference needs two looks. Right before a repair its number is read once more where the platform has no compare-and-set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use serde::Serialize;
-use sync_core::model::{Sku, Timestamp};
+use sync_core::model::{Seq, Sku, Timestamp};
 use sync_core::reconcile::{self, Difference, Finding, Plan, Rules, Shown, Snapshot, Standing};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_util::sync::CancellationToken;
@@ -44,8 +44,8 @@ const BUSY_TRIES_MAX: u32 = 600;
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(120);
 /// Times that repairs which were overtaken are looked at and written again in one run.
 const ROUNDS_MAX: u32 = 3;
-/// Online orders older than this are not known well enough to compare a net number.
-const ORDERS_AGE_MAX: Duration = Duration::from_mins(10);
+/// Longest wait for online orders that were read after the numbers.
+pub const ORDERS_WAIT_MAX: Duration = Duration::from_secs(150);
 
 /// What is asked of the reconciler.
 pub struct Ask {
@@ -110,6 +110,14 @@ pub struct Reconciler {
     pub rules: Rules,
     /// By lane name and article.
     pub buffers: BufferOf,
+    /// Longest wait for online orders; [`ORDERS_WAIT_MAX`] but in tests.
+    pub orders_wait: Duration,
+}
+
+/// What was on its way when numbers began to be read.
+struct Before {
+    on_their_way: BTreeSet<Sku>,
+    seq: Seq,
 }
 
 /// What a run tells.
@@ -235,6 +243,7 @@ impl Reconciler {
         if plan.found().next().is_some() {
             tokio::time::sleep(self.rules.confirm_after).await;
             let items: Vec<String> = plan.differences.iter().map(|difference| difference.item.clone()).collect();
+            let before = self.before(lane).await?;
             let numbers = self.look_again(lane, &items, pages).await?;
             shown.retain_mut(|row| match numbers.get(&row.item) {
                 Some(Some(number)) => {
@@ -242,9 +251,15 @@ impl Reconciler {
                     true
                 }
                 Some(None) => false,
-                None => true,
+                // Equal at the first look: not read again, and nothing is said of it.
+                None => false,
             });
-            plan = self.plan(lane, shown).await?;
+            let (compared, equal, skipped) = (plan.compared, plan.equal, std::mem::take(&mut plan.skipped));
+            plan = self.plan(lane, shown, &before).await?;
+            plan.skipped = skipped;
+            plan.equal = plan.equal.saturating_add(equal);
+            plan.compared = compared.max(plan.equal.saturating_add(plan.differences.len()));
+            plan.held = self.rules.holds(&plan);
             self.keep(lane, RunStep::Found { differences: plan.differences.clone() }).await.ok_or(Trouble::Writer)?;
             if approved.is_none() && !plan.held.is_empty() {
                 return Ok(report(lane, Some(run), "held", *pages, 0, plan));
@@ -265,6 +280,7 @@ impl Reconciler {
 
     /// Reads all numbers and plans.
     async fn compare(&self, lane: &ReconcileLane, pages: &mut usize) -> Result<(Vec<Shown>, Plan), Trouble> {
+        let before = self.before(lane).await?;
         let mut shown = Vec::new();
         let mut next = None;
         loop {
@@ -273,26 +289,34 @@ impl Reconciler {
                 return Err(Trouble::Platform(format!("it has more than {PAGES_MAX} pages of numbers")));
             }
             let read = again(|| lane.platform.levels(next.clone())).await?;
-            shown.extend(read.levels.into_iter().map(|level| Shown {
-                item: level.item,
-                sku: level.sku,
-                number: level.number,
-            }));
+            shown.extend(read.levels.into_iter().map(|level| Shown { item: level.item, sku: level.sku, number: level.number }));
             next = read.next;
             if next.is_none() {
                 break;
             }
         }
-        let plan = self.plan(lane, shown.clone()).await?;
+        let plan = self.plan(lane, shown.clone(), &before).await?;
         Ok((shown, plan))
     }
 
-    async fn plan(&self, lane: &ReconcileLane, shown: Vec<Shown>) -> Result<Plan, Trouble> {
+    /// What is on its way before numbers are read.
+    async fn before(&self, lane: &ReconcileLane) -> Result<Before, Trouble> {
+        let (articles, seq) = self.facts(lane, None).await.ok_or(Trouble::Writer)?;
+        let on_their_way = articles.into_iter().filter(|(_, article)| article.on_its_way).map(|(sku, _)| sku).collect();
+        Ok(Before { on_their_way, seq })
+    }
+
+    async fn plan(&self, lane: &ReconcileLane, shown: Vec<Shown>, before: &Before) -> Result<Plan, Trouble> {
         let traits = lane.platform.traits();
-        let open_orders = if traits.number == Number::Net { self.open_orders(lane)? } else { BTreeMap::new() };
-        let mut articles = self.facts(lane).await.ok_or(Trouble::Writer)?;
+        let open_orders = if traits.number == Number::Net {
+            self.open_orders(lane, self.clock.now()).await?
+        } else {
+            BTreeMap::new()
+        };
+        let (mut articles, _) = self.facts(lane, Some(before.seq)).await.ok_or(Trouble::Writer)?;
         for (sku, article) in &mut articles {
             article.buffer = (self.buffers)(&lane.name, sku);
+            article.on_its_way |= before.on_their_way.contains(sku);
         }
         let findings = self.findings(lane)?;
         let snapshot = Snapshot { articles, shown, open_orders, findings, floor_zero: traits.floor_zero };
@@ -455,9 +479,9 @@ impl Reconciler {
         self.ask(Command::Reconcile(RunRequest { lane: lane.index, step, reply }), answer).await.flatten()
     }
 
-    async fn facts(&self, lane: &ReconcileLane) -> Option<Articles> {
+    async fn facts(&self, lane: &ReconcileLane, since: Option<Seq>) -> Option<(Articles, Seq)> {
         let (reply, answer) = sync_channel(1);
-        self.ask(Command::Facts(FactsRequest { lane: lane.index, reply }), answer).await.flatten()
+        self.ask(Command::Facts(FactsRequest { lane: lane.index, since, reply }), answer).await.flatten()
     }
 
     fn read<T>(&self, what: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>) -> Result<T, Trouble> {
@@ -482,19 +506,26 @@ impl Reconciler {
         })
     }
 
-    /// Units of open online orders by item; refused if they are not known well enough.
-    fn open_orders(&self, lane: &ReconcileLane) -> Result<BTreeMap<String, i64>, Trouble> {
-        let polled: Option<i64> = self.read(|conn| {
-            conn.query_row(
-                "SELECT max(polled_at) FROM online_poll WHERE lane = (SELECT id FROM lane WHERE name = ?1)",
-                [&lane.name],
-                |row| row.get(0),
-            )
-        })?;
-        if polled.is_none_or(|at| self.clock.now().since(Timestamp(at)) > ORDERS_AGE_MAX) {
-            return Err(Trouble::Platform(
-                "its online orders have not been read lately, and its numbers cannot be judged without them".to_owned(),
-            ));
+    /// Units of open online orders by item, as read after `read_at`; refused if they do not become known.
+    async fn open_orders(&self, lane: &ReconcileLane, read_at: Timestamp) -> Result<BTreeMap<String, i64>, Trouble> {
+        let until = tokio::time::Instant::now() + self.orders_wait;
+        loop {
+            let polled: Option<i64> = self.read(|conn| {
+                conn.query_row(
+                    "SELECT max(polled_at) FROM online_poll WHERE lane = (SELECT id FROM lane WHERE name = ?1)",
+                    [&lane.name],
+                    |row| row.get(0),
+                )
+            })?;
+            if polled.is_some_and(|at| Timestamp(at) >= read_at) {
+                break;
+            }
+            if tokio::time::Instant::now() >= until {
+                return Err(Trouble::Platform(
+                    "its online orders have not been read since, and its numbers cannot be judged without them".to_owned(),
+                ));
+            }
+            tokio::time::sleep(BUSY_WAIT).await;
         }
         self.read(|conn| {
             let mut statement = conn.prepare(

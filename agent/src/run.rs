@@ -94,6 +94,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         database: folder.database(),
         rules: config.reconcile.rules,
         buffers: buffers(config),
+        orders_wait: reconcile::ORDERS_WAIT_MAX,
     };
     let parts = start(config, &folder, writer, (commands, writer_commands), &names, &clock, &disk, asks.clone())?;
     let schedules = schedules(config, &folder, &parts, &clock, asks);

@@ -727,7 +727,7 @@ impl Writer {
                 Ok(false)
             }
             Command::Facts(request) => {
-                let articles = self.facts(request.lane)?;
+                let articles = self.facts(request.lane, request.since)?;
                 applied.after.push(Box::new(move |stored| {
                     let _nobody_waits = request.reply.send(stored.then_some(articles));
                 }));

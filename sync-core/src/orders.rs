@@ -118,6 +118,19 @@ fn is_old(read: &ReadOrder<'_>, paired_at: Timestamp) -> bool {
     read.changed_at < paired_at || read.placed_at.is_some_and(|at| at < paired_at)
 }
 
+/// Units that the platform has taken off its own number for a line since it was known last: ordered ones where the
+/// number is net, handed-over ones where it is physical. Negative: they were put back.
+#[must_use]
+pub const fn taken_off(before: Option<&KnownLine>, now: &KnownLine, net: bool) -> i64 {
+    let earlier = match before {
+        Some(line) if net => line.open.saturating_add(line.handed_over),
+        Some(line) => line.handed_over,
+        None => 0,
+    };
+    let now = if net { now.open.saturating_add(now.handed_over) } else { now.handed_over };
+    now.saturating_sub(earlier)
+}
+
 /// The change of stock of one SKU for units of an item, of which `per` are one of the SKU; `None` if it is no exact
 /// number, or `per` makes no sense.
 #[must_use]

@@ -157,7 +157,7 @@ mod tests {
         match parse(&text, Path::new("agent.toml")) {
             Ok(_) => Vec::new(),
             Err(faults) => {
-                faults.iter().map(|fault| fault.key.clone()).filter(|key| key.contains("platform")).collect()
+                faults.faults.iter().map(|fault| fault.key.clone()).filter(|key| key.contains("platform")).collect()
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::SyncSender;
 
 use rusqlite::params;
-use sync_core::model::{Quantity, Sku, SkuId, Timestamp};
+use sync_core::model::{Quantity, Seq, Sku, SkuId, Timestamp};
 use sync_core::reconcile::{Article, Difference};
 
 use super::Writer;
@@ -18,8 +18,10 @@ pub type Articles = BTreeMap<Sku, Article>;
 pub struct FactsRequest {
     /// Index of the lane.
     pub lane: usize,
+    /// Articles that have moved after this position count as on their way.
+    pub since: Option<Seq>,
     /// Where to answer; `None` if they could not be read.
-    pub reply: SyncSender<Option<Articles>>,
+    pub reply: SyncSender<Option<(Articles, Seq)>>,
 }
 
 /// A step of a run, to be kept.
@@ -99,10 +101,14 @@ pub struct RunRequest {
 
 impl Writer {
     /// The articles of the ledger with what is on its way to this lane's platform.
-    pub(super) fn facts(&mut self, lane: usize) -> Result<Articles, DbError> {
+    pub(super) fn facts(&mut self, lane: usize, since: Option<Seq>) -> Result<(Articles, Seq), DbError> {
         self.post_movements()?;
         let mut articles = Articles::new();
-        let Some(runtime) = self.lanes.get(lane) else { return Ok(articles) };
+        let Some(runtime) = self.lanes.get(lane) else { return Ok((articles, self.seq)) };
+        let moved = match since {
+            Some(since) => self.moved_after(since)?,
+            None => BTreeSet::new(),
+        };
         let mut statement =
             self.conn.prepare_cached("SELECT sku, base + moved FROM stock").map_err(step("read the stock"))?;
         let rows = statement
@@ -116,7 +122,7 @@ impl Writer {
                 target.is_some_and(|target| target.parts.len() != 1 || target.parts.iter().any(|part| part.per != 1));
             let article = Article {
                 on_hand: on_hand.map(Quantity::from_micros),
-                on_its_way: !runtime.lane.is_idle(id),
+                on_its_way: !runtime.lane.is_idle(id) || moved.contains(&id),
                 item: target
                     .filter(|_| !composite)
                     .and_then(|target| target.parts.first())
@@ -136,7 +142,16 @@ impl Writer {
         for article in articles.values_mut() {
             article.composite |= article.item.as_deref().is_some_and(|item| shared.contains(item));
         }
-        Ok(articles)
+        Ok((articles, self.seq))
+    }
+
+    fn moved_after(&self, since: Seq) -> Result<BTreeSet<SkuId>, DbError> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT DISTINCT sku FROM movement WHERE seq > ?1")
+            .map_err(step("read what has moved"))?;
+        let rows = statement.query_map([since.0], |row| Ok(SkuId(row.get(0)?))).map_err(step("read what has moved"))?;
+        rows.collect::<Result<_, _>>().map_err(step("read what has moved"))
     }
 
     /// Keeps a step of a run. Returns its number.

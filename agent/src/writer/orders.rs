@@ -13,7 +13,7 @@ use super::post::Posting;
 use super::{LaneRuntime, Writer};
 use crate::db::orders::{DueLine, PollState};
 use crate::db::{self, DbError, step};
-use crate::platform::OnlineOrder;
+use crate::platform::{Number, OnlineOrder};
 
 /// Lines of goods handed over that one page's commit takes in; the others follow with the next.
 const DUE_MAX: i64 = 5_000;
@@ -82,7 +82,8 @@ impl Writer {
 
     /// Takes a page in. Returns the sources that have to be read again, because a ticket waited for one of the orders.
     pub(super) fn take_orders(&mut self, request: &OrdersRequest) -> Result<Vec<String>, DbError> {
-        let Some(lane) = self.lanes.get(request.lane).map(|runtime| runtime.id) else { return Ok(Vec::new()) };
+        let Some(runtime) = self.lanes.get(request.lane) else { return Ok(Vec::new()) };
+        let (lane, number) = (runtime.id, runtime.traits.number);
         let mut state = db::orders::poll_state(&self.conn, lane)?;
         let read = match &request.read {
             Ok(read) => read,
@@ -96,7 +97,7 @@ impl Writer {
         };
         let mut new = BTreeSet::new();
         for order in &read.orders {
-            if self.take_order(lane, order, state.paired_at)? {
+            if self.take_order(lane, number, order, state.paired_at)? {
                 new.insert(orders::reference(&order.name));
                 new.insert(order.id.clone());
             }
@@ -109,7 +110,13 @@ impl Writer {
     }
 
     /// Returns whether the order is new.
-    fn take_order(&self, lane: i64, order: &OnlineOrder, paired_at: Option<Timestamp>) -> Result<bool, DbError> {
+    fn take_order(
+        &self,
+        lane: i64,
+        number: Number,
+        order: &OnlineOrder,
+        paired_at: Option<Timestamp>,
+    ) -> Result<bool, DbError> {
         let known = db::orders::lines_of(&self.conn, lane, &order.id)?;
         let read = ReadOrder {
             placed_at: order.placed_at,
@@ -118,6 +125,12 @@ impl Writer {
         };
         for (id, now) in orders::take(&known, &read, paired_at) {
             let line = order.lines.iter().find(|line| line.id == id);
+            let is_new = paired_at.is_some_and(|paired| order.placed_at.is_none_or(|at| at >= paired));
+            if let (Some(line), true) = (line, is_new || known.contains_key(&id)) {
+                // What the platform takes off its number by itself is off what it should show.
+                let taken = orders::taken_off(known.get(&id), &now, number == Number::Net);
+                db::tables::add_told(&self.conn, lane, &line.item, taken.saturating_neg())?;
+            }
             db::orders::put_line(&self.conn, lane, order, &id, line, &now)?;
         }
         Ok(known.is_empty() && !order.lines.is_empty())
@@ -166,7 +179,8 @@ impl Writer {
         let now = self.now();
         if is_news || state.polled_at.is_none_or(|at| now.since(at) >= NOTE_EVERY || at > now) {
             state.paired_at.get_or_insert(began_at);
-            let polled_at = Some(now);
+            // What the round says is true of its beginning.
+            let polled_at = Some(began_at);
             let stored = PollState { paired_at: state.paired_at, changed_after, polled_at, failed: None };
             db::orders::set_poll_state(&self.conn, lane, &stored)?;
         }

@@ -81,6 +81,7 @@ impl Bench {
             database,
             rules: Rules { confirm_after: Duration::from_millis(20), ..Rules::default() },
             buffers: Arc::new(|_, _| 0),
+            orders_wait: Duration::from_millis(300),
         };
         let (to_writer, stopping) = (commands.clone(), stop.clone());
         let network = std::thread::spawn(move || {
