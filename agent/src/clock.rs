@@ -93,20 +93,27 @@ impl Clock {
         state.at
     }
 
-    /// Ages of what was done before this start can be told.
+    /// Ages of what was done before this start can be told. A calendar set back while this program runs does not
+    /// matter: time goes on by the steady clock, so no age is ever taken for less than it is.
     pub fn is_trusted(&self) -> bool {
-        self.note().is_none()
+        !self.is_behind_database()
+    }
+
+    fn is_behind_database(&self) -> bool {
+        let now = self.now();
+        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        now.plus(BACKWARD_TOLERANCE) < state.floor
     }
 
     /// What is wrong with the wall clock, in plain words.
     pub fn note(&self) -> Option<&'static str> {
-        let now = self.now();
-        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if now.plus(BACKWARD_TOLERANCE) < state.floor {
-            Some(
+        if self.is_behind_database() {
+            return Some(
                 "the computer's clock is behind the last recorded sale: set the date and time, or wait for network time",
-            )
-        } else if state.behind {
+            );
+        }
+        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if state.behind {
             Some("the computer's clock was set back: check the date and time")
         } else {
             None
@@ -121,7 +128,34 @@ pub fn rfc3339(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use super::*;
+
+    /// A calendar that the test sets, and a steady clock that stands still.
+    #[derive(Debug, Clone)]
+    struct Calendar(Arc<AtomicI64>);
+
+    impl TimeSource for Calendar {
+        fn wall(&self) -> Timestamp {
+            Timestamp(self.0.load(Ordering::Relaxed))
+        }
+
+        fn steady(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    #[test]
+    fn a_calendar_set_back_while_running_is_shown_and_stops_nothing() {
+        let calendar = Calendar(Arc::new(AtomicI64::new(EARLIEST.0 + 7_200_000_000)));
+        let clock = Clock::new(Box::new(calendar.clone()));
+        let before = clock.now();
+        calendar.0.store(EARLIEST.0 + 3_600_000_000, Ordering::Relaxed);
+        assert_eq!(clock.now(), before);
+        assert!(clock.note().is_some() && clock.is_trusted());
+    }
 
     #[test]
     fn time_never_goes_back_and_a_clock_behind_the_database_is_not_trusted() {

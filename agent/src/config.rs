@@ -19,7 +19,8 @@ pub use self::connections::{Connection, Parts, WantedValues};
 pub use crate::platform::http::Contents;
 use crate::secret::SecretRef;
 
-pub mod connections;
+pub mod adobe;
+mod connections;
 pub mod faults;
 pub mod feeds;
 pub mod file;
@@ -33,6 +34,7 @@ pub mod reference;
 mod resolve;
 pub mod sources;
 mod vendure;
+mod woocommerce;
 
 pub use feeds::{FeedConfig, FeedInput};
 pub use online::{Buffers, OnlineOrders};

@@ -22,6 +22,7 @@ pub mod medusa;
 pub mod shopify;
 pub mod transport;
 pub mod vendure;
+pub mod woocommerce;
 
 /// A boxed future, so that the trait can be used behind a pointer.
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,5 +1,5 @@
-//! Project commands: `cargo xtask demo`, `test`, `services`, `shops`, `lint`, `check-targets`, `bench`, `fuzz`, `kill-matrix`, `soak`,
-//! `docs`.
+//! Project commands: `cargo xtask demo`, `test`, `services`, `shops`, `lint`, `check-targets`, `bench`, `fuzz`, `kill-matrix`,
+//! `model-check`, `soak`, `docs`.
 //!
 //! Owns how the project is built, run and measured on a developer's machine and in CI. Links nothing of the
 //! product: it starts programs, so that it compiles in seconds and cannot see more than a user sees.
@@ -11,6 +11,7 @@ mod demo;
 mod docs;
 mod fuzz;
 mod long;
+mod model_check;
 mod say;
 mod services;
 mod shell;
@@ -55,6 +56,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Kill the release binary at every named crash point and count what arrived
     KillMatrix(long::Options),
+    /// Search the models of the protocol exhaustively
+    ModelCheck(model_check::Options),
     /// Sell for hours under random faults and kills
     Soak(long::Options),
     /// Write the generated files again: the configuration's schema and reference
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::KillMatrix(options) => long::run("kill-matrix", &options),
+        Command::ModelCheck(options) => model_check::run(&options),
         Command::Soak(options) => long::run("soak", &options),
         Command::Docs => docs::run(),
     };

@@ -32,6 +32,9 @@ const PACKAGES: &[&str] = &[
     "odbc-postgresql",
     "libsqliteodbc",
     "odbc-mdbtools",
+    // The plugin of WooCommerce is tested over MariaDB.
+    "php-cli",
+    "php-mysql",
 ];
 /// Login of PostgreSQL and MariaDB.
 const LOGIN: (&str, &str) = ("tillsync", "tillsync-test");
@@ -192,6 +195,7 @@ pub(crate) fn provide() -> anyhow::Result<Services> {
         || postgres_programs().is_none()
         || sbin("firebird").is_none()
         || shell::find("isql").is_none()
+        || shell::find("php").is_none()
         || !has_odbc();
     if missing && shell::may_install() {
         say::step("Installing database servers");

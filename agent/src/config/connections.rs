@@ -12,10 +12,12 @@ use sync_core::values::ValueKind;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::adobe::AdobeTable;
 use super::medusa::MedusaTable;
 use super::read::Read;
 use super::resolve::Resolver;
 use super::vendure::VendureTable;
+use super::woocommerce;
 use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
@@ -90,8 +92,10 @@ pub(super) fn table(
     text: &str,
 ) -> Option<Box<dyn ConnectionTable>> {
     match kind {
+        "adobe-commerce" => boxed(read.deserialize::<AdobeTable>(table, path, text)),
         "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
         "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
+        "woocommerce" => boxed(read.deserialize::<woocommerce::WooTable>(table, path, text)),
         _ => None,
     }
 }

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::feeds::FeedTable;
+use super::adobe::AdobeTable;
 use super::medusa::MedusaTable;
 use super::online::{BuffersTable, OnlineOrdersTable};
 use super::reconcile::ReconcileTable;
@@ -198,8 +199,12 @@ pub(super) enum AnySource {
 pub(super) enum PlatformTable {
     /// A Shopify shop.
     Shopify(ShopifyTable),
+    /// A WooCommerce shop.
+    WooCommerce(super::woocommerce::WooTable),
     /// The open door for any middleware.
     Http(HttpTable),
+    /// An Adobe Commerce or Magento Open Source site.
+    Adobe(AdobeTable),
     /// A Medusa shop.
     Medusa(MedusaTable),
     /// A Vendure shop.

@@ -48,12 +48,10 @@ pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "seri
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
-    &["shopify", "http", "medusa", "vendure"],
+    &["shopify", "http", "adobe-commerce", "medusa", "vendure", "woocommerce"],
     &[
-        "woocommerce",
         "bigcommerce",
         "square",
-        "adobe-commerce",
         "magento",
         "prestashop",
         "shopware",

@@ -76,6 +76,7 @@ fn the_example_names_every_key() {
         "DatabaseQueries",
         "DatabaseRules",
         "ShopifyTable",
+        "WooTable",
         "HttpTable",
         "PushedSettings",
         "PushedKey",

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot do its work fails the test")]
 
+mod adobe;
+mod contract;
 mod documents;
 mod door;
 mod server;
 mod shop;
+mod woocommerce;

@@ -5,7 +5,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot do its work fails the test")]
 
-mod agent;
 mod medusa;
 mod medusa_shop;
 mod relay;

@@ -44,16 +44,22 @@ pub struct Case {
     pub quick: bool,
 }
 
-/// More states than any case has.
+/// More states than any case generates, repeats included.
 const STATES_MAX: usize = 200_000_000;
 
 impl Case {
     /// Searches it.
     #[must_use]
     pub fn search(&self) -> Finding {
+        self.search_at_most(STATES_MAX)
+    }
+
+    /// Searches it until `states_max` states were generated, repeats included.
+    #[must_use]
+    pub fn search_at_most(&self, states_max: usize) -> Finding {
         match &self.model {
-            Model::Counts(rules) => check::search(*rules, STATES_MAX),
-            Model::Lanes(rules) => check::search(*rules, STATES_MAX),
+            Model::Counts(rules) => check::search(*rules, states_max),
+            Model::Lanes(rules) => check::search(*rules, states_max),
         }
     }
 

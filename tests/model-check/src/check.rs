@@ -135,8 +135,7 @@ pub fn search<P: Protocol>(protocol: P, states_max: usize) -> Finding {
             let protocol = &checker.model().0;
             let fault = protocol.fault(path.last_state()).unwrap_or_default();
             let states = path.into_states();
-            let trace =
-                states.iter().zip(states.iter().skip(1)).map(|(from, to)| words(protocol, from, to)).collect();
+            let trace = states.iter().zip(states.iter().skip(1)).map(|(from, to)| words(protocol, from, to)).collect();
             Verdict::Violated { trace, fault }
         }
         None if checker.state_count() >= states_max => Verdict::Unfinished,

@@ -249,7 +249,8 @@ impl Protocol for Rules {
         let all_happened = usize::try_from(state.count_of(Event::Sale)).unwrap_or(0) >= usize::from(self.sales)
             && (!self.returns || state.log.contains(&Event::Return))
             && (self.counting == Counting::Never || state.log.iter().any(|event| matches!(event, Event::Count(_))));
-        if !state.is_quiet() || !all_happened || state.shop == due || (state.shrunk && !self.count_saw_shrinkage(state)) {
+        if !state.is_quiet() || !all_happened || state.shop == due || (state.shrunk && !self.count_saw_shrinkage(state))
+        {
             return None;
         }
         Some(format!("the platform shows {}, {due} are left to sell", state.shop))

@@ -148,15 +148,6 @@ pub enum Silence {
     Sent,
 }
 
-/// What is done with a number that tells nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unclear {
-    /// Left to a person, or to the next reconciliation.
-    Left,
-    /// The store's number is written.
-    Written,
-}
-
 /// What a key that was used for something else leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conflict {
@@ -243,8 +234,6 @@ pub struct Rules {
     pub baseline: Baseline,
     /// Without keys.
     pub silence: Silence,
-    /// Numbers that tell nothing.
-    pub unclear: Unclear,
     /// Keys of others.
     pub conflict: Conflict,
     /// Requests.
@@ -290,7 +279,6 @@ impl Default for Rules {
             spent: SpentSettling::ReadAgain,
             baseline: Baseline::FirstLook,
             silence: Silence::WaitAndRead,
-            unclear: Unclear::Left,
             conflict: Conflict::Settled,
             batching: Batching::Merged,
             twin: Twin::None,

@@ -28,8 +28,8 @@ const LINE: &str = "x-stand-in-line";
 pub(crate) async fn any(
     Given(site): Given<Arc<Site>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
-    address: Uri,
     method: Method,
+    address: Uri,
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {

@@ -119,15 +119,13 @@ impl Product {
             (_, _) => "variation",
         }
     }
-
-    pub(crate) fn marker(&self, key: &str) -> Option<&Value> {
-        self.meta.iter().find(|meta| meta.key == key).map(|meta| &meta.value)
-    }
 }
 
 /// All products and variations.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
+    /// The shop's setting "Enable stock management" is off: nothing keeps a number.
+    keeps_nothing: bool,
     products: BTreeMap<u64, Product>,
     next_id: u64,
     next_meta: u64,
@@ -137,6 +135,10 @@ pub(crate) struct Catalogue {
 const FIRST_ID: u64 = 1201;
 
 impl Catalogue {
+    pub(crate) fn new(keeps_numbers: bool) -> Self {
+        Self { keeps_nothing: !keeps_numbers, ..Self::default() }
+    }
+
     /// A fresh number: products and orders share them.
     pub(crate) fn take_id(&mut self) -> u64 {
         self.next_id += 1;
@@ -170,6 +172,7 @@ impl Catalogue {
     pub(crate) fn managed(&self, product: &Product) -> Managed {
         let by_parent = || self.get(product.given.parent).is_some_and(|parent| parent.given.manage_stock);
         match (product.given.manage_stock, product.given.parent) {
+            (_, _) if self.keeps_nothing => Managed::No,
             (true, _) => Managed::Own,
             (false, 0) => Managed::No,
             (false, _) if by_parent() => Managed::Parent,

@@ -3,11 +3,11 @@
 //! | | |
 //! |---|---|
 //! | `GET /tillsync/v1/info` | that it is there, what it can do, how long it remembers |
-//! | `POST /tillsync/v1/stock` | `{key, rows: [{id, product, delta}` or `{id, product, set, expect}]}` |
+//! | `POST /tillsync/v1/stock` | `{key, marker, rows: [{id, product, delta}` or `{id, product, set, expect}]}` |
 //! | `POST /tillsync/v1/outcome` | `{key}`: what became of it; a key that is not known is closed for good |
 //!
 //! A key is carried out once and answered alike from then on. Rows with `delta` are decided one by one; a request with a
-//! `set` takes effect as a whole or not at all.
+//! `set` takes effect as a whole or not at all. Products that were changed carry the key as meta data under `marker`.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -57,7 +57,9 @@ impl Machine {
         };
         let key = body.get("key").and_then(Value::as_str).unwrap_or_default();
         let rows = body.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
-        if key.is_empty() || rows.is_empty() || rows.iter().any(|row| Row::read(row).is_none()) {
+        let marked =
+            body.get("marker").is_some_and(|name| name.as_str().is_some_and(|name| name.starts_with("_tillsync_")));
+        if key.is_empty() || !marked || rows.is_empty() || rows.iter().any(|row| Row::read(row).is_none()) {
             return Response::error(400, "tillsync_invalid", "key and rows are needed");
         }
         if rows.len() > BATCH_MAX {
@@ -81,6 +83,11 @@ impl Machine {
         }
         let rows: Vec<Row> = rows.iter().filter_map(Row::read).collect();
         let (answers, stale) = self.carry_out(&rows, key, request.number, now_us);
+        let marker = body.get("marker").and_then(Value::as_str).unwrap_or_default();
+        for answer in answers.iter().filter(|answer| answer.get("status") == Some(&json!("applied"))) {
+            let product = answer.get("product").and_then(Value::as_u64).unwrap_or_default();
+            self.catalogue.set_meta(product, marker, json!(key));
+        }
         let answers = Value::from(answers);
         let done = Operation::Done { body: digest, rows: answers.clone(), stale };
         self.operations.0.insert(key.to_owned(), (now_us, done));
@@ -124,11 +131,10 @@ impl Machine {
         match self.catalogue.managed(product) {
             Managed::No => refused("not_managed"),
             Managed::Parent => refused("managed_by_parent"),
-            Managed::Own if !self.settings.manage_stock => refused("not_managed"),
             Managed::Own => match row.write {
-                Write::Set { expect, .. } if product.given.stock != expect => Some(
-                    json!({"id": row.id, "product": row.product, "status": "stale", "stock": product.given.stock}),
-                ),
+                Write::Set { expect, .. } if product.given.stock != expect => {
+                    Some(json!({"id": row.id, "product": row.product, "status": "stale", "stock": product.given.stock}))
+                }
                 Write::Set { .. } | Write::Delta(_) => None,
             },
         }
@@ -171,10 +177,6 @@ impl Row {
             (None, Some(number), Some(expect)) => Write::Set { number, expect },
             _ => return None,
         };
-        Some(Self {
-            id: row.get("id")?.as_str()?.to_owned(),
-            product: row.get("product")?.as_u64()?,
-            write,
-        })
+        Some(Self { id: row.get("id")?.as_str()?.to_owned(), product: row.get("product")?.as_u64()?, write })
     }
 }

@@ -35,8 +35,7 @@ impl Machine {
     }
 
     fn rows<'a>(&'a self, request: &Request, products: impl Iterator<Item = &'a Product>) -> Vec<Value> {
-        let mut kept: Vec<&Product> =
-            products.filter(|product| self.is_after(request, product.modified_us)).collect();
+        let mut kept: Vec<&Product> = products.filter(|product| self.is_after(request, product.modified_us)).collect();
         match request.asked("orderby") {
             Some("id") => kept.sort_by_key(|product| product.id),
             Some("modified") => kept.sort_by_key(|product| (product.modified_us, product.id)),
@@ -60,9 +59,7 @@ impl Machine {
 
     pub(crate) fn show_product(&self, request: &Request, id: Option<u64>) -> Response {
         match id.and_then(|id| self.catalogue.get(id)) {
-            Some(product) if product.given.parent == 0 => {
-                Response::ok(&fields(request, self.catalogue.view(product)))
-            }
+            Some(product) if product.given.parent == 0 => Response::ok(&fields(request, self.catalogue.view(product))),
             _ => Response::error(404, "woocommerce_rest_product_invalid_id", "Invalid ID."),
         }
     }
@@ -153,7 +150,11 @@ impl Machine {
             (Some(product), Some(parent)) if product.given.parent == parent => product,
             (_, Some(_)) => return Err((404, "woocommerce_rest_product_variation_invalid_id", "Invalid ID.")),
             (Some(product), None) if product.given.parent != 0 => {
-                return Err((404, "woocommerce_rest_invalid_product_id", "To manipulate product variations you should use the /products/&lt;product_id&gt;/variations/&lt;id&gt; endpoint."));
+                return Err((
+                    404,
+                    "woocommerce_rest_invalid_product_id",
+                    "To manipulate product variations you should use the /products/&lt;product_id&gt;/variations/&lt;id&gt; endpoint.",
+                ));
             }
             (Some(product), None) => product,
             (None, None) => return Err((400, "woocommerce_rest_product_invalid_id", "Invalid ID.")),
@@ -171,8 +172,8 @@ impl Machine {
         let delta = body.get("inventory_delta").filter(|value| !value.is_null());
         if number.is_some() || delta.is_some() {
             match managed {
-                Managed::Own if self.settings.manage_stock => self.save_stock(id, number, delta, request, now_us),
-                Managed::Own | Managed::Parent | Managed::No => self.stats.dropped_rows += 1,
+                Managed::Own => self.save_stock(id, number, delta, request, now_us),
+                Managed::Parent | Managed::No => self.stats.dropped_rows += 1,
             }
         }
         if let Some(product) = self.catalogue.get_mut(id) {

@@ -112,9 +112,8 @@ impl Desk for Counter {
 }
 
 fn request(incoming: &Incoming) -> Request {
-    let header = |name: &str| {
-        incoming.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-    };
+    let header =
+        |name: &str| incoming.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let target = header(TARGET);
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     Request {

@@ -182,8 +182,7 @@ fn an_order_takes_its_goods_at_once_and_only_once() {
 fn paid_on_delivery_is_completed_and_a_repeated_order_is_a_second_order() {
     let mut bench = Bench::new(|_| {});
     let id = bench.add(NewProduct::stocked("A", 1));
-    let body =
-        json!({"set_paid": true, "payment_method": "cod", "line_items": [{"product_id": id, "quantity": 5}]});
+    let body = json!({"set_paid": true, "payment_method": "cod", "line_items": [{"product_id": id, "quantity": 5}]});
     assert_eq!(bench.call("POST", "/wc/v3/orders", body.clone()).1["status"], "completed");
     bench.call("POST", "/wc/v3/orders", body);
     assert_eq!(bench.machine.stock_of("A"), Some(-9));
@@ -217,7 +216,10 @@ fn a_known_sku_is_not_made_again() {
     let mut bench = Bench::new(|_| {});
     let id = bench.add(NewProduct::stocked("A", 10));
     let (status, error) = bench.call("POST", "/wc/v3/products", json!({"name": "A", "sku": "A"}));
-    assert_eq!((status, &error["code"], &error["data"]["resource_id"]), (400, &json!("product_invalid_sku"), &json!(id)));
+    assert_eq!(
+        (status, &error["code"], &error["data"]["resource_id"]),
+        (400, &json!("product_invalid_sku"), &json!(id))
+    );
 }
 
 #[test]
@@ -243,15 +245,18 @@ fn the_plugin_carries_a_key_out_once() {
     let mut bench = Bench::new(|settings| settings.plugin = true);
     let id = bench.add(NewProduct::stocked("A", 10));
     let plain = bench.add(NewProduct::stocked("B", 1).unmanaged());
-    let rows = json!({"key": "k1", "rows": [
+    let rows = json!({"key": "k1", "marker": "_tillsync_op_s1", "rows": [
         {"id": "1", "product": id, "delta": -3},
         {"id": "2", "product": plain, "delta": -1},
     ]});
     let (status, first) = bench.call("POST", "/tillsync/v1/stock", rows.clone());
-    assert_eq!((status, &first["rows"][0]["stock"], &first["rows"][1]["code"]), (200, &json!(7), &json!("not_managed")));
+    assert_eq!(
+        (status, &first["rows"][0]["stock"], &first["rows"][1]["code"]),
+        (200, &json!(7), &json!("not_managed"))
+    );
     let (_, again) = bench.call("POST", "/tillsync/v1/stock", rows);
     assert_eq!((&again["replayed"], &again["rows"]), (&json!(true), &first["rows"]));
-    let other = json!({"key": "k1", "rows": [{"id": "1", "product": id, "delta": -4}]});
+    let other = json!({"key": "k1", "marker": "_tillsync_op_s1", "rows": [{"id": "1", "product": id, "delta": -4}]});
     assert_eq!(bench.call("POST", "/tillsync/v1/stock", other).0, 409);
     assert_eq!(bench.machine.stock_of("A"), Some(7));
 }
@@ -261,7 +266,7 @@ fn the_plugins_numbers_are_set_together_or_not_at_all() {
     let mut bench = Bench::new(|settings| settings.plugin = true);
     let (a, b) = (bench.add(NewProduct::stocked("A", 10)), bench.add(NewProduct::stocked("B", 4)));
     let rows = |key: &str, expect: i64| {
-        json!({"key": key, "rows": [
+        json!({"key": key, "marker": "_tillsync_op_s1", "rows": [
             {"id": "1", "product": a, "set": 8, "expect": 10},
             {"id": "2", "product": b, "set": 9, "expect": expect},
         ]})
@@ -278,7 +283,7 @@ fn a_key_that_was_asked_about_in_vain_is_closed() {
     let mut bench = Bench::new(|settings| settings.plugin = true);
     let id = bench.add(NewProduct::stocked("A", 10));
     assert_eq!(bench.call("POST", "/tillsync/v1/outcome", json!({"key": "k1"})).1["known"], false);
-    let late = json!({"key": "k1", "rows": [{"id": "1", "product": id, "delta": -3}]});
+    let late = json!({"key": "k1", "marker": "_tillsync_op_s1", "rows": [{"id": "1", "product": id, "delta": -3}]});
     let (status, refused) = bench.call("POST", "/tillsync/v1/stock", late);
     assert_eq!((status, &refused["code"]), (409, &json!("tillsync_key_closed")));
     assert_eq!(bench.machine.stock_of("A"), Some(10));

@@ -15,3 +15,4 @@ mod restored;
 mod state;
 mod support;
 mod tickets;
+mod woocommerce;

@@ -97,10 +97,12 @@ class Tillsync_Rest {
 			return new WP_Error( 'tillsync_too_large', 'Too many rows.', array( 'status' => 413 ) );
 		}
 		$checked = array_map( array( __CLASS__, 'row' ), $rows );
-		if ( null === $key || array() === $rows || in_array( null, $checked, true ) ) {
-			return new WP_Error( 'tillsync_invalid', 'A key and rows of {id, product, delta} or {id, product, set, expect} are needed.', array( 'status' => 400 ) );
+		$marker  = isset( $body['marker'] ) ? $body['marker'] : null;
+		$marked  = is_string( $marker ) && 1 === preg_match( '/^_tillsync_[a-z0-9_-]{1,60}$/D', $marker );
+		if ( null === $key || ! $marked || array() === $rows || in_array( null, $checked, true ) ) {
+			return new WP_Error( 'tillsync_invalid', 'A key, a marker and rows of {id, product, delta} or {id, product, set, expect} are needed.', array( 'status' => 400 ) );
 		}
-		return Tillsync_Stock::change( $key, $checked );
+		return Tillsync_Stock::change( $key, $marker, $checked );
 	}
 
 	/**

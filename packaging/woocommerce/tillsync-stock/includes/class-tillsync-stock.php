@@ -20,13 +20,15 @@ class Tillsync_Stock {
 	/**
 	 * Carries a request out once.
 	 *
-	 * @param string $key  Its key.
-	 * @param array  $rows Rows as Tillsync_Rest has checked them.
+	 * @param string $key    Its key.
+	 * @param string $marker Name of the meta data in which each changed product keeps the key: whoever asks later can see
+	 *                       what took effect, with this plugin or without it.
+	 * @param array  $rows   Rows as Tillsync_Rest has checked them.
 	 * @return array|WP_Error Answer, or why nothing took effect.
 	 */
-	public static function change( $key, array $rows ) {
+	public static function change( $key, $marker, array $rows ) {
 		global $wpdb;
-		$digest = hash( 'sha256', wp_json_encode( $rows ) );
+		$digest = hash( 'sha256', wp_json_encode( array( $marker, $rows ) ) );
 		$known  = self::replay( $key, $digest );
 		if ( null !== $known ) {
 			return $known;
@@ -42,7 +44,8 @@ class Tillsync_Stock {
 			return null !== $known ? $known : self::busy();
 		}
 		$answer = self::write( $rows, $looked );
-		$stored = null !== $answer && Tillsync_Operations::store( $key, wp_json_encode( $answer ) );
+		$marked = null !== $answer && self::mark( $marker, $key, $answer );
+		$stored = $marked && Tillsync_Operations::store( $key, wp_json_encode( $answer ) );
 		if ( ! $stored || false === $wpdb->query( 'COMMIT' ) ) {
 			$wpdb->query( 'ROLLBACK' );
 			return self::busy();
@@ -179,12 +182,12 @@ class Tillsync_Stock {
 				return null;
 			}
 			if ( isset( $row['set'] ) && (float) $stock !== (float) $row['expect'] ) {
-				$answers[ $at ] = $answer + array( 'status' => 'stale', 'stock' => 0 + $stock );
+				$answers[ $at ] = $answer + array( 'status' => 'stale', 'stock' => self::number( $stock ) );
 				$stale          = true;
 				$failed         = true;
 				continue;
 			}
-			$due = isset( $row['set'] ) ? $row['set'] : 0 + $stock + $row['delta'];
+			$due = isset( $row['set'] ) ? $row['set'] : self::number( $stock ) + $row['delta'];
 			if ( false === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->postmeta} SET meta_value = %s WHERE meta_id = %d", (string) $due, $meta ) ) ) {
 				return null;
 			}
@@ -205,6 +208,44 @@ class Tillsync_Stock {
 			unset( $answer );
 		}
 		return array( 'stale' => $stale, 'rows' => array_values( $answers ) );
+	}
+
+	/**
+	 * A number as the database keeps it, `7.000000`; shops that allow fractions keep `2.5`.
+	 *
+	 * @param string $text The stored text.
+	 * @return int|float
+	 */
+	private static function number( $text ) {
+		$number = (float) $text;
+		return floor( $number ) === $number ? (int) $number : $number;
+	}
+
+	/**
+	 * Leaves the key at each product that was changed, inside the open transaction.
+	 *
+	 * @param string $marker Name of the meta data.
+	 * @param string $key    The key.
+	 * @param array  $answer The answer.
+	 * @return bool
+	 */
+	private static function mark( $marker, $key, array $answer ) {
+		global $wpdb;
+		foreach ( $answer['rows'] as $row ) {
+			if ( 'applied' !== $row['status'] ) {
+				continue;
+			}
+			$id = $wpdb->get_var(
+				$wpdb->prepare( "SELECT meta_id FROM {$wpdb->postmeta} WHERE post_id = %d AND meta_key = %s ORDER BY meta_id LIMIT 1", $row['product'], $marker )
+			);
+			$sql = null === $id
+				? $wpdb->prepare( "INSERT INTO {$wpdb->postmeta} (post_id, meta_key, meta_value) VALUES (%d, %s, %s)", $row['product'], $marker, $key )
+				: $wpdb->prepare( "UPDATE {$wpdb->postmeta} SET meta_value = %s WHERE meta_id = %d", $key, $id );
+			if ( false === $wpdb->query( $sql ) ) {
+				return false;
+			}
+		}
+		return true;
 	}
 
 	/**

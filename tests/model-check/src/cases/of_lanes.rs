@@ -3,8 +3,9 @@
 use super::Expected::{Holds, Violated};
 use super::{Case, Expected, Model};
 use crate::lanes::{
-    Baseline, Batching, Conflict, Drained, Fenced, Findings, Keys, LastAttempt, Marker, Number, OrdersRead, Overtaken, PastWindow, Picks, Promise,
-    Reconciling, Refused, Repeat, RepairRetry, Rules, Silence, SpentSettling, Swap, Twin, Unclear, Writes,
+    Baseline, Batching, Conflict, Drained, Fenced, Findings, Keys, LastAttempt, Marker, Number, OrdersRead, Overtaken,
+    PastWindow, Picks, Promise, Reconciling, Refused, RepairRetry, Repeat, Rules, Silence, SpentSettling, Swap, Twin,
+    Writes,
 };
 
 const FOREVER: &str = "keyed changes, keys kept for ever";
@@ -40,28 +41,36 @@ fn keyed() -> Vec<Case> {
     let pairs = Rules { batching: Batching::Pairs, ..base };
     vec![
         case(FOREVER, "keyed", "**ours**: what waits is merged, frozen, sent as the same bytes", Holds, true, base),
-        case(FOREVER, "keyed-large", "**ours**: the same, larger bounds", Holds, false, Rules {
-            sales: 4,
-            returns: 2,
-            crashes: 3,
-            losses: 3,
-            doubles: 2,
-            ..base
-        }),
-        case(FOREVER, "keyed-fresh-key", "a new key for each attempt", Violated { steps: 0 }, true, Rules {
-            repeat: Repeat::FreshKey,
-            ..base
-        }),
-        case(FOREVER, "keyed-regroup", "after silence the entries are batched anew", Violated { steps: 0 }, true, Rules {
-            repeat: Repeat::Regrouped,
-            ..base
-        }),
-        case(FOREVER, "keyed-batch", "**ours**: batches of several entries, frozen", Holds, true, pairs),
+        case(
+            FOREVER,
+            "keyed-large",
+            "**ours**: the same, larger bounds",
+            Holds,
+            false,
+            Rules { sales: 4, losses: 3, ..base },
+        ),
+        case(
+            FOREVER,
+            "keyed-fresh-key",
+            "a new key for each attempt",
+            Violated { steps: 8 },
+            true,
+            Rules { repeat: Repeat::FreshKey, ..base },
+        ),
+        case(
+            FOREVER,
+            "keyed-regroup",
+            "after silence the entries are batched anew",
+            Violated { steps: 9 },
+            true,
+            Rules { repeat: Repeat::Regrouped, ..base },
+        ),
+        case(FOREVER, "keyed-batch", "**ours**: batches of several entries, frozen", Holds, false, pairs),
         case(
             FOREVER,
             "keyed-batch-regroup",
             "batches of several entries, batched anew after silence",
-            Violated { steps: 0 },
+            Violated { steps: 9 },
             true,
             Rules { repeat: Repeat::Regrouped, ..pairs },
         ),
@@ -73,23 +82,28 @@ fn window() -> Vec<Case> {
     let shipped = Rules { orders: 1, picks: Picks::Platform, returns: 0, crashes: 1, ..base };
     let followed = Rules { baseline: Baseline::FollowsOrders, ..shipped };
     vec![
-        case(WINDOW, "window-resend", "sent again after the key was forgotten", Violated { steps: 0 }, true, Rules {
-            past_window: PastWindow::Sent,
-            ..base
-        }),
-        case(WINDOW, "window", "**ours**: read back past the window, settled, number by compare-and-set", Holds, true, base),
-        case(WINDOW, "window-large", "**ours**: the same, larger bounds", Holds, false, Rules {
-            sales: 3,
-            returns: 2,
-            crashes: 3,
-            losses: 3,
-            ..base
-        }),
+        case(
+            WINDOW,
+            "window-resend",
+            "sent again after the key was forgotten",
+            Violated { steps: 10 },
+            true,
+            Rules { past_window: PastWindow::Sent, ..base },
+        ),
+        case(
+            WINDOW,
+            "window",
+            "**ours**: read back past the window, settled, number by compare-and-set",
+            Holds,
+            false,
+            base,
+        ),
+        case(WINDOW, "window-large", "**ours**: the same, larger bounds", Holds, false, Rules { sales: 3, ..base }),
         case(
             WINDOW,
             "window-at-once",
             "the same, read back without waiting for the last attempt",
-            Violated { steps: 0 },
+            Violated { steps: 10 },
             true,
             Rules { last_attempt: LastAttempt::Ignored, ..base },
         ),
@@ -97,7 +111,7 @@ fn window() -> Vec<Case> {
             WINDOW,
             "window-shipped",
             "the same, exact although online orders are shipped",
-            Violated { steps: 0 },
+            Violated { steps: 8 },
             true,
             Rules { promise: Promise::ExactOrPerson, ..shipped },
         ),
@@ -114,24 +128,16 @@ fn window() -> Vec<Case> {
             "window-shipped-followed",
             "what was shipped is taken off base + told: off by no more than what was shipped meanwhile",
             Holds,
-            true,
+            false,
             Rules { promise: Promise::OffByRaces, ..followed },
         ),
         case(
             WINDOW,
             "window-spent-reopened",
             "the same; where the key of a settling number is spent, the change is sent again",
-            Violated { steps: 0 },
+            Violated { steps: 19 },
             true,
             Rules { promise: Promise::ExactOrPerson, spent: SpentSettling::Reopened, doubles: 0, ..followed },
-        ),
-        case(
-            WINDOW,
-            "window-unclear-written",
-            "the store's number is written although others changed it (3 shipped)",
-            Violated { steps: 0 },
-            true,
-            Rules { unclear: Unclear::Written, promise: Promise::ExactOrPerson, orders: 3, sales: 1, ..shipped },
         ),
         case(
             WINDOW,
@@ -164,32 +170,51 @@ fn without_keys() -> Vec<Case> {
         ..marker
     };
     vec![
-        case(EVIDENCE, "marker", "**ours**: after silence wait, read the marker, then repeat or not", Holds, true, marker),
-        case(EVIDENCE, "marker-large", "**ours**: the same, larger bounds", Holds, false, Rules {
-            sales: 4,
-            returns: 2,
-            orders: 2,
-            crashes: 3,
-            losses: 3,
-            ..marker
-        }),
-        case(EVIDENCE, "marker-resend", "sent again after silence", Violated { steps: 0 }, true, Rules {
-            silence: Silence::Sent,
-            ..marker
-        }),
-        case(EVIDENCE, "marker-at-once", "the marker is read without waiting", Violated { steps: 0 }, true, Rules {
-            silence: Silence::ReadAtOnce,
-            ..marker
-        }),
-        case(EVIDENCE, "marker-doubled", "ours, on a network that doubles requests", Violated { steps: 0 }, true, Rules {
-            doubles: 1,
-            ..marker
-        }),
+        case(
+            EVIDENCE,
+            "marker",
+            "**ours**: after silence wait, read the marker, then repeat or not",
+            Holds,
+            true,
+            marker,
+        ),
+        case(
+            EVIDENCE,
+            "marker-large",
+            "**ours**: the same, larger bounds",
+            Holds,
+            false,
+            Rules { sales: 4, returns: 2, orders: 2, crashes: 3, losses: 3, ..marker },
+        ),
+        case(
+            EVIDENCE,
+            "marker-resend",
+            "sent again after silence",
+            Violated { steps: 8 },
+            true,
+            Rules { silence: Silence::Sent, ..marker },
+        ),
+        case(
+            EVIDENCE,
+            "marker-at-once",
+            "the marker is read without waiting",
+            Violated { steps: 10 },
+            true,
+            Rules { silence: Silence::ReadAtOnce, ..marker },
+        ),
+        case(
+            EVIDENCE,
+            "marker-doubled",
+            "ours, on a network that doubles requests",
+            Violated { steps: 7 },
+            true,
+            Rules { doubles: 1, ..marker },
+        ),
         case(
             EVIDENCE,
             "marker-torn",
             "ours, but the server may die between marker and number",
-            Violated { steps: 0 },
+            Violated { steps: 7 },
             true,
             Rules { marker: Marker::Torn, promise: Promise::ExactOrPerson, ..marker },
         ),
@@ -201,19 +226,30 @@ fn without_keys() -> Vec<Case> {
             false,
             Rules { marker: Marker::Torn, ..repaired },
         ),
-        case(SILENT, "silent", "**ours**: after silence wait, read, settle by base + told; nobody else writes", Holds, true, Rules {
-            orders: 0,
-            ..silent
-        }),
-        case(SILENT, "silent-at-once", "the same without waiting", Violated { steps: 0 }, true, Rules {
-            orders: 0,
-            silence: Silence::ReadAtOnce,
-            ..silent
-        }),
-        case(SILENT, "silent-orders", "the same, exact although online orders come", Violated { steps: 0 }, true, Rules {
-            promise: Promise::ExactOrPerson,
-            ..silent
-        }),
+        case(
+            SILENT,
+            "silent",
+            "**ours**: after silence wait, read, settle by base + told; nobody else writes",
+            Holds,
+            true,
+            Rules { orders: 0, ..silent },
+        ),
+        case(
+            SILENT,
+            "silent-at-once",
+            "the same without waiting",
+            Violated { steps: 9 },
+            true,
+            Rules { orders: 0, silence: Silence::ReadAtOnce, ..silent },
+        ),
+        case(
+            SILENT,
+            "silent-orders",
+            "the same, exact although online orders come",
+            Violated { steps: 7 },
+            true,
+            Rules { promise: Promise::ExactOrPerson, ..silent },
+        ),
         case(
             SILENT,
             "silent-orders-followed",
@@ -234,38 +270,48 @@ fn without_keys() -> Vec<Case> {
 }
 
 fn numbers() -> Vec<Case> {
-    let alone = Rules {
-        writes: Writes::Number,
-        keys: Keys::None,
-        swap: Swap::Blind,
-        doubles: 0,
-        sales: 2,
-        ..Rules::default()
-    };
+    let alone =
+        Rules { writes: Writes::Number, keys: Keys::None, swap: Swap::Blind, doubles: 0, sales: 2, ..Rules::default() };
     let shipped = Rules { orders: 1, picks: Picks::Platform, returns: 0, ..alone };
     let compared = Rules { swap: Swap::Compared, ..shipped };
     vec![
-        case(NUMBERS, "numbers", "**ours**: read, write, after silence wait and read; nobody else writes", Holds, true, alone),
-        case(NUMBERS, "numbers-large", "**ours**: the same, larger bounds", Holds, false, Rules {
-            sales: 4,
-            returns: 2,
-            crashes: 3,
-            losses: 3,
-            ..alone
-        }),
-        case(NUMBERS, "numbers-resend", "the number is sent again after silence", Violated { steps: 0 }, true, Rules {
-            silence: Silence::Sent,
-            ..alone
-        }),
-        case(NUMBERS, "numbers-at-once", "read again without waiting", Violated { steps: 0 }, true, Rules {
-            silence: Silence::ReadAtOnce,
-            ..alone
-        }),
+        case(
+            NUMBERS,
+            "numbers",
+            "**ours**: read, write, after silence wait and read; nobody else writes",
+            Holds,
+            true,
+            alone,
+        ),
+        case(
+            NUMBERS,
+            "numbers-large",
+            "**ours**: the same, larger bounds",
+            Holds,
+            false,
+            Rules { sales: 4, returns: 2, crashes: 3, losses: 3, ..alone },
+        ),
+        case(
+            NUMBERS,
+            "numbers-resend",
+            "the number is sent again after silence",
+            Violated { steps: 15 },
+            true,
+            Rules { silence: Silence::Sent, ..alone },
+        ),
+        case(
+            NUMBERS,
+            "numbers-at-once",
+            "read again without waiting",
+            Violated { steps: 11 },
+            true,
+            Rules { silence: Silence::ReadAtOnce, ..alone },
+        ),
         case(
             NUMBERS,
             "numbers-shipped",
             "ours, exact although online orders are shipped",
-            Violated { steps: 0 },
+            Violated { steps: 8 },
             true,
             Rules { promise: Promise::ExactOrPerson, ..shipped },
         ),
@@ -289,7 +335,7 @@ fn numbers() -> Vec<Case> {
             NUMBERS_CAS,
             "numbers-cas-shipped",
             "the same with compare-and-set, exact or with a person",
-            Violated { steps: 0 },
+            Violated { steps: 9 },
             true,
             Rules { promise: Promise::ExactOrPerson, ..compared },
         ),
@@ -297,15 +343,9 @@ fn numbers() -> Vec<Case> {
             NUMBERS_CAS,
             "numbers-cas-judged",
             "no answer is lost, but a number overtaken is judged like silence",
-            Violated { steps: 0 },
+            Violated { steps: 9 },
             true,
-            Rules {
-                promise: Promise::ExactOrPerson,
-                overtaken: Overtaken::Judged,
-                losses: 0,
-                crashes: 0,
-                ..compared
-            },
+            Rules { promise: Promise::ExactOrPerson, overtaken: Overtaken::Judged, losses: 0, crashes: 0, ..compared },
         ),
         case(
             NUMBERS_CAS,
@@ -338,33 +378,41 @@ fn repairs() -> Vec<Case> {
         doubles: 1,
         ..Rules::default()
     };
-    let net = Rules {
-        number: Number::Net,
-        orders: 2,
-        picks: Picks::Platform,
-        edit: 0,
-        sales: 1,
-        doubles: 0,
-        ..by_hand
-    };
+    let net =
+        Rules { number: Number::Net, orders: 2, picks: Picks::Platform, edit: 0, sales: 1, doubles: 0, ..by_hand };
     let more = Rules { returns: 2, crashes: 0, ..net };
     let physical = Rules { number: Number::Physical, ..net };
     let with = |rules: Rules, how: Reconciling| Rules { reconciling: Some(how), ..rules };
     let mut cases = vec![
-        case(FOREVER, "repair", "**ours**: two findings, drained, fenced, compare-and-set, one key", Holds, false, by_hand),
-        case(FOREVER, "repair-undrained", "compared while changes wait", Violated { steps: 0 }, true, with(by_hand, Reconciling {
-            drained: Drained::No,
-            ..ours
-        })),
-        case(FOREVER, "repair-unfenced", "changes are sent while a repair is under way", Violated { steps: 0 }, true, with(
-            Rules { swap: Swap::Blind, ..by_hand },
-            Reconciling { fenced: Fenced::No, ..ours },
-        )),
+        case(
+            FOREVER,
+            "repair",
+            "**ours**: two findings, drained, fenced, compare-and-set, one key",
+            Holds,
+            false,
+            by_hand,
+        ),
+        case(
+            FOREVER,
+            "repair-undrained",
+            "compared while changes wait",
+            Violated { steps: 11 },
+            true,
+            with(by_hand, Reconciling { drained: Drained::No, ..ours }),
+        ),
+        case(
+            FOREVER,
+            "repair-unfenced",
+            "changes are sent while a repair is under way",
+            Violated { steps: 12 },
+            true,
+            with(Rules { swap: Swap::Blind, ..by_hand }, Reconciling { fenced: Fenced::No, ..ours }),
+        ),
         case(
             FOREVER,
             "repair-planned-anew",
             "after silence the repair is planned anew under a new key",
-            Violated { steps: 0 },
+            Violated { steps: 19 },
             false,
             with(by_hand, Reconciling { retry: RepairRetry::PlannedAnew, ..ours }),
         ),
@@ -372,7 +420,7 @@ fn repairs() -> Vec<Case> {
             FOREVER,
             "repair-refused-free",
             "ours, but the platform takes a refused key again",
-            Violated { steps: 0 },
+            Violated { steps: 25 },
             false,
             Rules {
                 refused: Refused::Free,
@@ -393,21 +441,24 @@ fn repairs() -> Vec<Case> {
             FOREVER,
             "repair-net-moved",
             "the same bounds, compared although lines were told during the round",
-            Violated { steps: 0 },
+            Violated { steps: 18 },
             false,
             with(more, Reconciling { drained: Drained::AtEnd, ..ours }),
         ),
         case(FOREVER, "repair-physical", "**ours**, physical number, orders shipped", Holds, false, physical),
-        case(FOREVER, "repair-net-one-finding", "one finding, lines told during the round", Violated { steps: 0 }, true, with(net, Reconciling {
-            findings: Findings::One,
-            drained: Drained::AtEnd,
-            ..ours
-        })),
+        case(
+            FOREVER,
+            "repair-net-one-finding",
+            "one finding, lines told during the round",
+            Violated { steps: 10 },
+            true,
+            with(net, Reconciling { findings: Findings::One, drained: Drained::AtEnd, ..ours }),
+        ),
         case(
             FOREVER,
             "repair-net-orders-first-once",
             "orders first, then numbers, one finding",
-            Violated { steps: 0 },
+            Violated { steps: 5 },
             true,
             with(net, Reconciling { findings: Findings::One, orders: OrdersRead::BeforeNumbers, ..ours }),
         ),
@@ -415,7 +466,7 @@ fn repairs() -> Vec<Case> {
             FOREVER,
             "repair-net-orders-first",
             "orders first, then numbers, two findings",
-            Violated { steps: 0 },
+            Violated { steps: 13 },
             true,
             with(net, Reconciling { orders: OrdersRead::BeforeNumbers, ..ours }),
         ),
@@ -423,7 +474,7 @@ fn repairs() -> Vec<Case> {
             FOREVER,
             "repair-net-orders-at-times",
             "orders as last read, two findings",
-            Violated { steps: 0 },
+            Violated { steps: 7 },
             true,
             with(net, Reconciling { orders: OrdersRead::AtTimes, ..ours }),
         ),
@@ -431,7 +482,7 @@ fn repairs() -> Vec<Case> {
             FOREVER,
             "repair-net-picks-till",
             "ours, but picks come from the till's log, read late",
-            Violated { steps: 0 },
+            Violated { steps: 8 },
             true,
             Rules { picks: Picks::Till, ..net },
         ),
@@ -439,7 +490,7 @@ fn repairs() -> Vec<Case> {
             EVIDENCE,
             "repair-net-blind",
             "ours without keys and compare-and-set, exact although online orders come",
-            Violated { steps: 0 },
+            Violated { steps: 9 },
             true,
             Rules { keys: Keys::None, swap: Swap::Blind, marker: Marker::Whole, edit: 1, ..net },
         ),
@@ -467,29 +518,43 @@ fn twins() -> Vec<Case> {
     let both = Rules { twin: Twin::Both, sales: 2, returns: 0, losses: 1, crashes: 1, doubles: 0, ..Rules::default() };
     let single = Rules { batching: Batching::Single, ..both };
     vec![
-        case(FOREVER, "clone", "a clone runs too; a key used for something else is settled", Violated { steps: 0 }, true, Rules {
-            promise: Promise::ExactOrPerson,
-            sales: 3,
-            ..both
-        }),
-        case(FOREVER, "clone-stops", "a clone runs too; a key used for something else stops the lane", Holds, true, Rules {
-            conflict: Conflict::Stops,
-            ..both
-        }),
-        case(FOREVER, "clone-stops-large", "the same, larger bounds", Holds, false, Rules {
-            conflict: Conflict::Stops,
-            sales: 3,
-            returns: 1,
-            losses: 2,
-            doubles: 1,
-            ..both
-        }),
-        case(FOREVER, "clone-by-entry", "a clone runs too; one entry a request, its key made of the entry", Holds, true, single),
+        case(
+            FOREVER,
+            "clone",
+            "a clone runs too; a key used for something else is settled",
+            Violated { steps: 16 },
+            true,
+            Rules { promise: Promise::ExactOrPerson, sales: 3, ..both },
+        ),
+        case(
+            FOREVER,
+            "clone-stops",
+            "a clone runs too; a key used for something else stops the lane",
+            Holds,
+            true,
+            Rules { conflict: Conflict::Stops, ..both },
+        ),
+        case(
+            FOREVER,
+            "clone-stops-large",
+            "the same, larger bounds",
+            Holds,
+            false,
+            Rules { conflict: Conflict::Stops, sales: 3, returns: 1, crashes: 0, ..both },
+        ),
+        case(
+            FOREVER,
+            "clone-by-entry",
+            "a clone runs too; one entry a request, its key made of the entry",
+            Holds,
+            true,
+            single,
+        ),
         case(
             WINDOW,
             "clone-by-entry-window",
             "the same where keys are forgotten",
-            Violated { steps: 0 },
+            Violated { steps: 10 },
             true,
             Rules { keys: Keys::Window, ..single },
         ),
@@ -497,7 +562,7 @@ fn twins() -> Vec<Case> {
             WINDOW,
             "clone-stops-window",
             "a conflict stops the lane, where keys are forgotten",
-            Violated { steps: 0 },
+            Violated { steps: 10 },
             true,
             Rules { keys: Keys::Window, conflict: Conflict::Stops, ..both },
         ),
@@ -506,7 +571,7 @@ fn twins() -> Vec<Case> {
             "clone-leased",
             "one at a time; who takes over treats all it holds as uncertain",
             Holds,
-            true,
+            false,
             Rules { twin: Twin::Leased, promise: Promise::ExactOrPerson, returns: 1, ..both },
         ),
     ]

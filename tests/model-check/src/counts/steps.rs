@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Body, Counting, Entry, EntryIds, Event, KeyMemory, Picks, Reading, Request, RereadKey, Rules, State, What};
+use super::{
+    Body, Counting, Entry, EntryIds, Event, KeyMemory, Picks, Reading, Request, RereadKey, Rules, State, What,
+};
 use crate::check::Steps;
 
 /// Random entry numbers begin here.
@@ -99,10 +101,12 @@ fn reading(rules: &Rules, state: &State, steps: &mut Steps<'_, State>) {
                 next.outbox.push(entry);
                 next.book = book;
             }),
-            Reading::CursorFirst if state.halfway.is_none() => steps.add(format_args!("the cursor is stored"), |next| {
-                next.cursor += 1;
-                next.halfway = Some(line);
-            }),
+            Reading::CursorFirst if state.halfway.is_none() => {
+                steps.add(format_args!("the cursor is stored"), |next| {
+                    next.cursor += 1;
+                    next.halfway = Some(line);
+                })
+            }
             Reading::EntryFirst if state.halfway.is_none() => steps.add(format_args!("the entry is stored"), |next| {
                 let (entry, book) = entry_of(rules, state, line);
                 if next.outbox.iter().all(|known| known.id != entry.id) {
@@ -244,12 +248,15 @@ fn platform(rules: &Rules, state: &State, steps: &mut Steps<'_, State>) {
 
 fn replies(rules: &Rules, state: &State, steps: &mut Steps<'_, State>) {
     for (place, (id, taken)) in state.replies.iter().enumerate() {
-        steps.add(format_args!("entry {id} is answered: {}", if *taken { "taken" } else { "the number had changed" }), |next| {
-            next.replies.remove(place);
-            if *taken {
-                mark_done(next, *id);
-            }
-        });
+        steps.add(
+            format_args!("entry {id} is answered: {}", if *taken { "taken" } else { "the number had changed" }),
+            |next| {
+                next.replies.remove(place);
+                if *taken {
+                    mark_done(next, *id);
+                }
+            },
+        );
         if state.losses < rules.losses {
             steps.add(format_args!("the answer to entry {id} is lost"), |next| {
                 next.replies.remove(place);

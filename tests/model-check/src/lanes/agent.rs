@@ -3,8 +3,8 @@
 use sync_core::outbox::settle::{self, Evidence, Judgement};
 
 use super::{
-    Agent, Baseline, Batch, Batching, Entry, Event, Key, Keys, LastAttempt, Marker, PastWindow, Repeat, RepairRetry, Request, Rules,
-    SLOTS, Picks, Silence, Slot, Stage, State, Twin, Unclear, Writes,
+    Agent, Baseline, Batch, Batching, Entry, Event, Key, Keys, LastAttempt, Marker, PastWindow, Picks, RepairRetry,
+    Repeat, Request, Rules, SLOTS, Silence, Slot, Stage, State, Twin, Writes,
 };
 use crate::check::Steps;
 
@@ -221,15 +221,11 @@ fn judge(rules: &Rules, state: &mut State, who: usize, slot: Slot, shop: i8) {
         }
         Some(_) | None => settle::judge_delta(evidence, shown, Some(i64::from(told)), i64::from(batch.change())),
     };
-    match (judged, rules.unclear) {
-        (Judgement::InEffect, _) => close(agent, slot),
-        (Judgement::Again, _) => reopen(rules, agent, slot),
-        (Judgement::Write { on_hand }, _) => to_absolute(state, who, slot, (shop, narrow(on_hand)), phase),
-        (Judgement::Ambiguous, Unclear::Written) => {
-            let due = told + batch.change();
-            to_absolute(state, who, slot, (shop, due), phase);
-        }
-        (Judgement::Ambiguous, Unclear::Left) => {
+    match judged {
+        Judgement::InEffect => close(agent, slot),
+        Judgement::Again => reopen(rules, agent, slot),
+        Judgement::Write { on_hand } => to_absolute(state, who, slot, (shop, narrow(on_hand)), phase),
+        Judgement::Ambiguous => {
             let batch = agent.slot_mut(slot).take();
             if slot == Slot::Changes {
                 agent.dead.extend(batch.into_iter().flat_map(|batch| batch.items));

@@ -22,7 +22,10 @@ pub(super) fn fault(rules: &Rules, state: &State) -> Option<String> {
         Promise::OffByRaces | Promise::OffByOthers => (state.raced, state.torn),
     };
     if off > untold + edit.max(0) + raced + torn {
-        return Some(format!("stock is put back: the platform shows {}, {due} are there, {untold} not told", state.shop));
+        return Some(format!(
+            "stock is put back: the platform shows {}, {due} are there, {untold} not told",
+            state.shop
+        ));
     }
     if !is_told(rules, state) {
         return None;
@@ -56,9 +59,10 @@ fn explained(off: i8, dead: &[Entry], edit: i8, torn: i8) -> BTreeSet<i8> {
     let mut sums = BTreeSet::from([0]);
     let whole = dead.iter().filter(|entry| !entry.unsure).map(|entry| -entry.delta());
     // Of what a copy of this agent may have told, any part may be missing.
-    let partly = dead.iter().filter(|entry| entry.unsure).flat_map(|entry| {
-        (0..entry.rises).map(|_| -1).chain((0..entry.falls).map(|_| 1))
-    });
+    let partly = dead
+        .iter()
+        .filter(|entry| entry.unsure)
+        .flat_map(|entry| (0..entry.rises).map(|_| -1).chain((0..entry.falls).map(|_| 1)));
     for part in whole.chain(partly).chain([edit]).chain((0..torn).map(|_| off.signum())).filter(|part| *part != 0) {
         sums = sums.iter().flat_map(|sum| [*sum, sum + part]).collect();
     }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Body, Conflict, Keys, Marker, Overtaken, Refused, Request, Rules, Slot, SpentSettling, Stage, State, Swap, Used, Writes, agent};
+use super::{
+    Body, Conflict, Keys, Marker, Overtaken, Refused, Request, Rules, Slot, SpentSettling, Stage, State, Swap, Used,
+    Writes, agent,
+};
 use crate::check::Steps;
 
 /// A body in words.

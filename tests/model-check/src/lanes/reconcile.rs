@@ -151,14 +151,7 @@ fn set_round(state: &mut State, who: usize, round: Option<Round>) {
     }
 }
 
-fn finish(
-    rules: &Rules,
-    how: Reconciling,
-    state: &State,
-    who: usize,
-    round: Round,
-    steps: &mut Steps<'_, State>,
-) {
+fn finish(rules: &Rules, how: Reconciling, state: &State, who: usize, round: Round, steps: &mut Steps<'_, State>) {
     let shown = round.shown.unwrap_or(state.shop);
     let what = match how.orders {
         OrdersRead::AfterNumbers => "the orders",
