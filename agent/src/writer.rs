@@ -761,29 +761,8 @@ impl Writer {
                 }));
                 Ok(false)
             }
-            Command::Orders(request) => {
-                let again = self.take_orders(&request)?;
-                let wakes: Vec<Sender<Wake>> = self
-                    .sources
-                    .iter()
-                    .filter(|source| again.contains(&source.name))
-                    .filter_map(|source| source.wake.clone())
-                    .collect();
-                applied.after.push(Box::new(move |stored| {
-                    for wake in wakes.iter().filter(|_| stored) {
-                        let _ended = wake.send(Wake::Resume);
-                    }
-                    let _nobody_waits = request.reply.send(stored);
-                }));
-                Ok(false)
-            }
-            Command::Values(request) => {
-                self.take_values(&request)?;
-                applied.after.push(Box::new(move |stored| {
-                    let _nobody_waits = request.reply.send(stored);
-                }));
-                Ok(false)
-            }
+            Command::Orders(request) => self.orders_read(request, applied).map(|()| false),
+            Command::Values(request) => self.values_read(request, applied).map(|()| false),
             Command::Probed { lane, result } => {
                 self.probed(lane, result);
                 Ok(false)

@@ -183,9 +183,11 @@ impl Writer {
     }
 
     pub(super) fn reread(&mut self, name: &str) -> Result<Result<String, String>, DbError> {
-        let Some(source) = self.sources.iter().find(|source| source.name == name) else {
+        let Some(source) = self.sources.iter_mut().find(|source| source.name == name) else {
             return Ok(Err(format!("there is no source `{name}`")));
         };
+        // What its present run still brings would put the cursors back where they were.
+        source.run = None;
         self.conn
             .execute(
                 "DELETE FROM cursor WHERE source = ?1 AND substr(item, 1, length(?2)) <> ?2",

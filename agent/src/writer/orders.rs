@@ -10,9 +10,10 @@ use sync_core::model::{Sku, SkuId, Timestamp, Transaction};
 use sync_core::orders::{self, Asked, Claim, Picks, ReadOrder, Recognise, Ruling};
 
 use super::post::Posting;
-use super::{LaneRuntime, Writer};
+use super::{Applied, LaneRuntime, Writer};
 use crate::db::orders::{DueLine, PollState};
 use crate::db::{self, DbError, step};
+use crate::ingest::Wake;
 use crate::platform::{Number, OnlineOrder};
 
 /// Lines of goods handed over that one page's commit takes in; the others follow with the next.
@@ -80,10 +81,24 @@ impl Writer {
         self
     }
 
+    /// Takes a page in, and answers after the commit.
+    pub(super) fn orders_read(&mut self, request: OrdersRequest, applied: &mut Applied) -> Result<(), DbError> {
+        let again = self.take_orders(&request)?;
+        let waiting = self.sources.iter().filter(|source| again.contains(&source.name));
+        let wakes: Vec<_> = waiting.filter_map(|source| source.wake.clone()).collect();
+        applied.after.push(Box::new(move |stored| {
+            // Stored or not, the sources begin anew from what the database says.
+            for wake in &wakes {
+                let _ended = wake.send(Wake::Resume);
+            }
+            let _nobody_waits = request.reply.send(stored);
+        }));
+        Ok(())
+    }
+
     /// Takes a page in. Returns the sources that have to be read again, because a ticket waited for one of the orders.
-    pub(super) fn take_orders(&mut self, request: &OrdersRequest) -> Result<Vec<String>, DbError> {
-        let Some(runtime) = self.lanes.get(request.lane) else { return Ok(Vec::new()) };
-        let (lane, number) = (runtime.id, runtime.traits.number);
+use crate::ingest::Wake;
+use crate::platform::{Number, OnlineOrder};
         let mut state = db::orders::poll_state(&self.conn, lane)?;
         let read = match &request.read {
             Ok(read) => read,

@@ -11,7 +11,7 @@ use sync_core::model::{Quantity, Seq, Sku};
 use sync_core::outbox::lane::Entry;
 use sync_core::values::{Change, ValueKind};
 
-use super::Writer;
+use super::{Applied, Writer};
 use crate::db::values::FeedState;
 use crate::db::{self, DbError};
 
@@ -69,7 +69,16 @@ pub const ROWS_MAX: usize = 2_000;
 const NOTE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Writer {
-    pub(super) fn take_values(&mut self, request: &ValuesRequest) -> Result<(), DbError> {
+    /// Takes a reading in, and answers after the commit.
+    pub(super) fn values_read(&mut self, request: ValuesRequest, applied: &mut Applied) -> Result<(), DbError> {
+        self.take_values(&request)?;
+        applied.after.push(Box::new(move |stored| {
+            let _nobody_waits = request.reply.send(stored);
+        }));
+        Ok(())
+    }
+
+    fn take_values(&mut self, request: &ValuesRequest) -> Result<(), DbError> {
         for (sku, value) in &request.rows {
             self.record_value(request.kind, sku, *value, request.told)?;
         }

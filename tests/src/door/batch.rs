@@ -42,7 +42,8 @@ fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: 
     Option::deserialize(deserializer)
 }
 
-const KINDS: [&str; 7] = ["sale", "return", "receipt", "adjustment", "edit", "void", "mixed"];
+const KINDS: [&str; 9] =
+    ["sale", "return", "receipt", "adjustment", "edit", "void", "correction", "pick", "mixed"];
 
 impl<'a> Batch<'a> {
     /// Reads and checks a body.

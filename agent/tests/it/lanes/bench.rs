@@ -115,7 +115,6 @@ impl Bench {
             register: "1".to_owned(),
             sold_at: None,
             status: TransactionStatus::Completed,
-            online_order: None,
             extent: Extent::Whole,
             segment: Segment::new("sales#0"),
             lines: lines.iter().map(line).collect(),
