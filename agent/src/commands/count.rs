@@ -162,7 +162,8 @@ struct CountRow {
     place: Option<String>,
 }
 
-const COLUMNS: &str = "id, name, basis, extent, taken_at, state, articles, corrected, waiting, reasons, who, decided_at, note, place";
+const COLUMNS: &str =
+    "id, name, basis, extent, taken_at, state, articles, corrected, waiting, reasons, who, decided_at, note, place";
 
 fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<CountRow> {
     let time = |at: Option<i64>| at.map(|at| rfc3339(Timestamp(at)));
@@ -186,9 +187,7 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<CountRow> {
 
 fn counts(config: &Config, list: &ListArgs, held: bool, out: &mut Output) -> anyhow::Result<u8> {
     let conn = reader(config)?;
-    let sql = format!(
-        "SELECT {COLUMNS} FROM stock_count WHERE ?1 = 0 OR state = 'held' ORDER BY id DESC LIMIT ?2"
-    );
+    let sql = format!("SELECT {COLUMNS} FROM stock_count WHERE ?1 = 0 OR state = 'held' ORDER BY id DESC LIMIT ?2");
     let limit = i64::try_from(list.limit).unwrap_or(i64::MAX);
     let mut statement = conn.prepare(&sql)?;
     let rows: Vec<CountRow> =
@@ -270,7 +269,10 @@ fn show(config: &Config, id: i64, out: &mut Output) -> anyhow::Result<u8> {
     };
     out.answer(&serde_json::json!({ "count": count, "lines": lines }), |out| {
         let at = count.taken_at.clone().unwrap_or_default();
-        out.line(&format!("Count {id} `{}` ({}, {}) taken at {at}: {}", count.name, count.basis, count.extent, count.state))?;
+        out.line(&format!(
+            "Count {id} `{}` ({}, {}) taken at {at}: {}",
+            count.name, count.basis, count.extent, count.state
+        ))?;
         for reason in &count.reasons {
             out.line(&format!("  {reason}"))?;
         }

@@ -34,8 +34,7 @@ fn one(config: &Config, count: &CountConfig, known: &BTreeSet<String>) -> Vec<Pr
                     quantity,
                     counted_at: None,
                 });
-                let raw =
-                    RawCount { rows: rows.collect(), unreadable: read.unreadable.len(), notes: read.unreadable };
+                let raw = RawCount { rows: rows.collect(), unreadable: read.unreadable.len(), notes: read.unreadable };
                 ("the database".to_owned(), raw)
             })
         }

@@ -42,15 +42,14 @@ impl Rhythm {
     pub fn before(&self, zone: chrono_tz::Tz, now: Timestamp) -> Timestamp {
         let Self::Cron(cron) = self else { return now };
         let Some(local) = local(zone, now) else { return now };
-        // A search backwards over a change of the clock may land after `now` on the clock; it is then repeated from before.
-        let mut from = local;
-        for _ in 0..4 {
-            match cron.find_previous_occurrence(&from, true) {
-                Ok(found) if found <= local => return stamp(&found).unwrap_or(now),
-                Ok(_) | Err(_) => from -= chrono::TimeDelta::hours(1),
-            }
-        }
-        now
+        // In an hour that the clock shows twice, a search from its second pass may miss what was due in the first: it is
+        // also begun an hour, and a few hours, earlier.
+        (0..4)
+            .filter_map(|hours| cron.find_previous_occurrence(&(local - chrono::TimeDelta::hours(hours)), true).ok())
+            .filter(|found| *found <= local)
+            .max()
+            .and_then(|found| stamp(&found))
+            .unwrap_or(now)
     }
 
     /// When it is due next.

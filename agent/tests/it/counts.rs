@@ -142,10 +142,8 @@ impl Bench {
 }
 
 fn sheet(basis: Basis, taken: Taken, lines: &[(&str, i64)]) -> CountSheet {
-    let lines: BTreeMap<Sku, Counted> = lines
-        .iter()
-        .map(|(sku, count)| (Sku::from(*sku), Counted { quantity: units(*count), span: None }))
-        .collect();
+    let lines: BTreeMap<Sku, Counted> =
+        lines.iter().map(|(sku, count)| (Sku::from(*sku), Counted { quantity: units(*count), span: None })).collect();
     CountSheet {
         name: "count".to_owned(),
         basis,

@@ -113,7 +113,12 @@ impl Writer {
             return Ok(());
         }
         if is_late(sold_at, counted.span, counted.margin) {
-            self.late.reversals.push(Reversal { sku: code.clone(), delta: delta.negated(), count: counted.count, known_to });
+            self.late.reversals.push(Reversal {
+                sku: code.clone(),
+                delta: delta.negated(),
+                count: counted.count,
+                known_to,
+            });
         } else if sold_at.is_some_and(|at| at <= counted.span.until.plus(counted.margin)) {
             // Sold around the count: nobody knows whether it is in it, so the next count has to say.
             self.conn
