@@ -12,6 +12,7 @@ use crate::config;
 use output::{Form, Output};
 
 pub mod check;
+pub mod count;
 pub mod grants;
 pub mod output;
 pub mod progress;
@@ -141,6 +142,15 @@ pub enum Command {
         /// What to do; `list` if left out.
         #[command(subcommand)]
         action: Option<MappingAction>,
+    },
+    /// Counts of stock: what was counted, what is held, count now.
+    #[command(
+        after_help = "Examples:\n  tillsync count now night --dry-run        what a count would correct\n  tillsync count set 4006381333931=12       somebody has counted these on the shelf\n  tillsync count held                       counts that wait for a decision\n  tillsync count approve 7                  take a held count in"
+    )]
+    Count {
+        /// What to do.
+        #[command(subcommand)]
+        action: count::CountAction,
     },
     /// Online orders that this store hands out: what is promised and still on the shelf.
     #[command(after_help = "Examples:\n  tillsync orders             units promised, by order\n  tillsync orders --json")]
@@ -544,6 +554,7 @@ pub fn run_offline(cli: &Cli, out: &mut Output) -> io::Result<Option<u8>> {
         Command::Check(CheckArgs { online: true, .. })
         | Command::Run
         | Command::Reconcile(_)
+        | Command::Count { .. }
         | Command::Preview(_)
         | Command::Discover(_)
         | Command::Replay(_)

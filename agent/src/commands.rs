@@ -12,6 +12,7 @@ use crate::config::{self, Config};
 use crate::db::{self, DbError, StateFolder, backup, recovery};
 use crate::{audit, connect, run, telemetry};
 
+mod count;
 mod discover;
 mod lists;
 mod online;
@@ -53,11 +54,12 @@ pub fn run(cli: &Cli, out: &mut Output) -> anyhow::Result<u8> {
         Command::Check(args) => online::check(&cli.common.config, args, out),
         Command::Preview(args) => preview::preview(&config, args, out),
         Command::Replay(args) => lists::replay(&config, args, out),
-        Command::Audit => count(&config, out),
+        Command::Audit => conservation(&config, out),
         Command::Status => support::status(&config, out),
         Command::Outbox { action } => lists::outbox(&config, action.as_ref(), out),
         Command::Quarantine { action } => lists::quarantine(&config, action.as_ref(), out),
         Command::Mapping { action } => lists::mapping(&config, action.as_ref(), out),
+        Command::Count { action } => count::count(&config, action, out),
         Command::Orders(args) => lists::orders(&config, args, out),
         Command::Prices { action } => lists::prices(&config, action.as_ref(), out),
         Command::Reconcile(args) => reconcile::reconcile(&config, args, out),
@@ -108,7 +110,7 @@ fn reader(config: &Config) -> anyhow::Result<rusqlite::Connection> {
     Ok(conn)
 }
 
-fn count(config: &Config, out: &mut Output) -> anyhow::Result<u8> {
+fn conservation(config: &Config, out: &mut Output) -> anyhow::Result<u8> {
     let mut conn = reader(config)?;
     let progress = Progress::new("counting", Some(0), Unit::Count, out.form());
     let report = audit::audit(&mut conn, &mut |done, all| {

@@ -19,7 +19,9 @@ pub use self::connections::{Connection, Parts, WantedValues};
 pub use crate::platform::http::Contents;
 use crate::secret::SecretRef;
 
-pub mod connections;
+pub mod adobe;
+mod connections;
+mod count;
 pub mod faults;
 pub mod feeds;
 pub mod file;
@@ -66,6 +68,8 @@ pub struct Config {
     pub status: Option<StatusConfig>,
     /// Logs.
     pub log: LogConfig,
+    /// Where counts of stock come from.
+    pub counts: Vec<CountConfig>,
     /// Comparing the platforms' numbers with the ledger.
     pub reconcile: ReconcileConfig,
     /// How often an unknown SKU is looked up again.
@@ -301,6 +305,23 @@ pub enum LogFormat {
     Json,
     /// Priority prefix and no time: the journal has its own.
     Journald,
+}
+
+/// One `[[count]]`
+#[derive(Debug, Clone)]
+pub struct CountConfig {
+    /// As written.
+    pub settings: pos_adapters::counts::CountSettings,
+    /// When; `None` only on change, or when asked.
+    pub rhythm: Option<crate::schedule::Rhythm>,
+    /// Files are taken in as they come.
+    pub on_change: bool,
+    /// How far clocks may differ.
+    pub margin: Duration,
+    /// The last sales before a moment have come in after this long.
+    pub sales_within: Duration,
+    /// What a person has to see.
+    pub limits: sync_core::count::Limits,
 }
 
 /// `[reconcile]`

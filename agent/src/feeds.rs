@@ -158,12 +158,12 @@ impl FeedThread {
     fn sleep(&self, wait: Duration) -> bool {
         match self.wakes.recv_timeout(wait) {
             Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => false,
-            Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume) => {
+            Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume | Wake::Settle(_)) => {
                 // Events come in bursts while a file is written.
                 loop {
                     match self.wakes.recv_timeout(SETTLE) {
                         Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
-                        Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume) => {}
+                        Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume | Wake::Settle(_)) => {}
                         Err(RecvTimeoutError::Timeout) => return true,
                     }
                 }

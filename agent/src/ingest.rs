@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use pos_adapters::{Chunk, Poll, PosSource};
+use sync_core::model::Timestamp;
 
 use crate::clock::Clock;
 use crate::crash;
@@ -34,8 +35,17 @@ pub enum Wake {
     Scan,
     /// The cursors in the database were changed: start from them.
     Resume,
+    /// Say when everything that is at the POS now was read and handed to the writer.
+    Settle(Sender<()>),
     /// End.
     Stop,
+}
+
+/// Somebody waits until everything of before was read.
+struct Settling {
+    /// A quiet look that begins after this is proof; known after the first quiet look.
+    proof_after: Option<Timestamp>,
+    reply: Sender<()>,
 }
 
 /// Bounds what waits for the writer.
@@ -103,11 +113,12 @@ impl SourceThread {
     /// Runs until [`Wake::Stop`] or until the writer has ended.
     pub fn run(mut self) {
         let mut run = 0_u64;
+        let mut settling = Vec::new();
         loop {
             run += 1;
-            let Some(cursors) = self.begin_run(run) else { return };
+            let Some(cursors) = self.begin_run(run, &mut settling) else { return };
             self.source.resume(cursors);
-            match self.run_once(run) {
+            match self.run_once(run, &mut settling) {
                 Next::Stop => return,
                 Next::Resume | Next::Look(_) => {}
             }
@@ -115,7 +126,7 @@ impl SourceThread {
     }
 
     /// Reads until the run ends.
-    fn run_once(&mut self, run: u64) -> Next {
+    fn run_once(&mut self, run: u64, settling: &mut Vec<Settling>) -> Next {
         let room = Arc::new(Room::default());
         let mut faults = 0_u32;
         let mut told = None;
@@ -131,13 +142,14 @@ impl SourceThread {
                         hint.to_owned(),
                     )),
                 );
-                match self.next(FAULT_WAIT_MAX) {
+                match self.next(FAULT_WAIT_MAX, settling) {
                     Next::Look(mut paths) => changed.append(&mut paths),
                     ended @ (Next::Resume | Next::Stop) => return ended,
                 }
                 continue;
             }
-            let wait = match self.source.poll(&changed, self.clock.now()) {
+            let began = self.clock.now();
+            let wait = match self.source.poll(&changed, began) {
                 Ok(Poll::Chunk(chunk)) => {
                     faults = 0;
                     let backlog = self.source.backlog_bytes();
@@ -149,7 +161,7 @@ impl SourceThread {
                 Ok(Poll::Quiet { again_in }) => {
                     faults = 0;
                     self.tell(&mut told, None);
-                    again_in
+                    settled(settling, began, again_in)
                 }
                 Err(fault) => {
                     faults = faults.saturating_add(1);
@@ -163,7 +175,7 @@ impl SourceThread {
                     FAULT_WAIT_FIRST.saturating_mul(1 << faults.min(5)).min(FAULT_WAIT_MAX)
                 }
             };
-            match self.next(wait) {
+            match self.next(wait, settling) {
                 // More of the same files follows: they stay named.
                 Next::Look(mut paths) if wait.is_zero() => changed.append(&mut paths),
                 Next::Look(paths) => changed = paths,
@@ -184,14 +196,14 @@ impl SourceThread {
     }
 
     /// Starts a run: what the database says of where the source stands.
-    fn begin_run(&self, run: u64) -> Option<Vec<(String, String)>> {
+    fn begin_run(&self, run: u64, settling: &mut Vec<Settling>) -> Option<Vec<(String, String)>> {
         loop {
             let (reply, answer) = sync_channel(1);
             let wake = self.wake.clone();
             self.commands.send(Command::BeginRun { source: self.index, run, wake, reply }).ok()?;
             match answer.recv() {
                 Ok(Some(cursors)) => return Some(cursors),
-                Ok(None) | Err(_) => match self.next(FAULT_WAIT_FIRST) {
+                Ok(None) | Err(_) => match self.next(FAULT_WAIT_FIRST, settling) {
                     Next::Stop => return None,
                     Next::Look(_) | Next::Resume => {}
                 },
@@ -213,7 +225,7 @@ impl SourceThread {
     }
 
     /// Waits for something to do, and takes all wakes that have piled up.
-    fn next(&self, wait: Duration) -> Next {
+    fn next(&self, wait: Duration, settling: &mut Vec<Settling>) -> Next {
         let mut paths = Vec::new();
         let mut scan = false;
         let mut first = if wait.is_zero() {
@@ -228,6 +240,10 @@ impl SourceThread {
             match first {
                 Ok(Wake::Changed(mut changed)) => paths.append(&mut changed),
                 Ok(Wake::Scan) => scan = true,
+                Ok(Wake::Settle(reply)) => {
+                    scan = true;
+                    settling.push(Settling { proof_after: None, reply });
+                }
                 Ok(Wake::Resume) => return Next::Resume,
                 Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return Next::Stop,
                 Err(RecvTimeoutError::Timeout) => break,
@@ -238,6 +254,27 @@ impl SourceThread {
         paths.dedup();
         if scan { Next::Look(Vec::new()) } else { Next::Look(paths) }
     }
+}
+
+/// A quiet look proves that everything was read only if the source looked at all: it may say that it is too early to look.
+/// One that begins when the first quiet one wanted to be asked again has looked. Returns when to look next.
+fn settled(settling: &mut Vec<Settling>, began: Timestamp, again_in: Duration) -> Duration {
+    if again_in.is_zero() {
+        return again_in;
+    }
+    settling.retain_mut(|waiting| match waiting.proof_after {
+        None => {
+            waiting.proof_after = Some(began.plus(again_in));
+            true
+        }
+        Some(after) if began >= after => {
+            // Who no longer waits needs no answer.
+            let _gone = waiting.reply.send(());
+            false
+        }
+        Some(_) => true,
+    });
+    again_in
 }
 
 /// An error with its causes, on one line.

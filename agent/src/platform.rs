@@ -16,10 +16,13 @@ use sync_core::outbox::settle::Evidence;
 use sync_core::outbox::verdict::{Answer, LaneRefusal};
 
 pub mod adobe;
+pub mod bigcommerce;
 pub mod contract;
 pub mod http;
+pub mod matching;
 pub mod medusa;
 pub mod shopify;
+pub mod square;
 pub mod transport;
 pub mod vendure;
 pub mod woocommerce;

@@ -20,6 +20,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(15);
 const REPLAY_WAIT: Duration = Duration::from_secs(15 * 60);
 /// A reconciliation reads all numbers of a shop, and some of them twice.
 const RECONCILE_WAIT: Duration = Duration::from_secs(60 * 60);
+/// A count waits until the sources were read to their end, and may be repeated a few times.
+const COUNT_WAIT: Duration = Duration::from_secs(15 * 60);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 const SCAN_EVERY: Duration = Duration::from_secs(60);
@@ -47,6 +49,7 @@ pub fn ask(state: &Path, action: &Action) -> anyhow::Result<String> {
     let longest = match action {
         Action::Replay { .. } => REPLAY_WAIT,
         Action::Reconcile { .. } | Action::DecideReconcile { .. } => RECONCILE_WAIT,
+        Action::CountNow { .. } | Action::CountSet { .. } | Action::DecideCount { .. } => COUNT_WAIT,
         Action::RetryEntry { .. }
         | Action::DiscardEntry { .. }
         | Action::RereadSource { .. }
@@ -76,6 +79,8 @@ pub struct Helpers {
     pub replay: Box<Replay>,
     /// The reconciler.
     pub reconcile: crate::reconcile::Asks,
+    /// The thread that counts.
+    pub counts: crate::counts::Asks,
 }
 
 /// Serves requests until woken with [`Wake::Stop`]. `sources` are told when they have to start from other cursors.
@@ -98,7 +103,7 @@ pub fn serve(
         }
         match wakes.recv_timeout(SCAN_EVERY) {
             Ok(Wake::Stop) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
-            Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume) | Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+            Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume | Wake::Settle(_)) | Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
     }
 }
@@ -113,6 +118,10 @@ fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)
             pass_on(path, asked, &helpers.reconcile)?;
             return Ok(None);
         }
+        if let Some((what, who)) = count_ask(&action) {
+            pass_count_on(path, what, who, &helpers.counts)?;
+            return Ok(None);
+        }
         let (reply, answer) = sync_channel(1);
         let rereads = match &action {
             Action::RereadSource { source } => Some(source.clone()),
@@ -120,6 +129,9 @@ fn serve_one(path: &Path, commands: &Commands, sources: &[(String, Sender<Wake>)
             | Action::Replay { .. }
             | Action::Reconcile { .. }
             | Action::DecideReconcile { .. }
+            | Action::CountNow { .. }
+            | Action::CountSet { .. }
+            | Action::DecideCount { .. }
             | Action::DiscardEntry { .. }
             | Action::DiscardQuarantined { .. }
             | Action::ForgetTarget { .. }
@@ -157,6 +169,9 @@ fn reconcile_ask(action: &Action) -> Option<(crate::reconcile::What, Option<Stri
         }
         Action::RetryEntry { .. }
         | Action::Replay { .. }
+        | Action::CountNow { .. }
+        | Action::CountSet { .. }
+        | Action::DecideCount { .. }
         | Action::RereadSource { .. }
         | Action::DiscardEntry { .. }
         | Action::DiscardQuarantined { .. }
@@ -164,6 +179,45 @@ fn reconcile_ask(action: &Action) -> Option<(crate::reconcile::What, Option<Stri
         | Action::RefuseValues { .. }
         | Action::ForgetTarget { .. } => None,
     }
+}
+
+fn count_ask(action: &Action) -> Option<(crate::counts::What, String)> {
+    use crate::counts::What;
+    match action {
+        Action::CountNow { name, dry_run, who } => {
+            Some((What::Now { name: name.clone(), dry_run: *dry_run }, who.clone()))
+        }
+        Action::CountSet { lines, dry_run, who } => {
+            Some((What::Set { lines: lines.clone(), dry_run: *dry_run }, who.clone()))
+        }
+        Action::DecideCount { id, approve, reason, who } => {
+            Some((What::Decide { id: *id, approve: *approve, reason: reason.clone() }, who.clone()))
+        }
+        Action::RetryEntry { .. }
+        | Action::Replay { .. }
+        | Action::Reconcile { .. }
+        | Action::DecideReconcile { .. }
+        | Action::RereadSource { .. }
+        | Action::DiscardEntry { .. }
+        | Action::DiscardQuarantined { .. }
+        | Action::ForgetTarget { .. }
+        | Action::ApproveValues { .. }
+        | Action::RefuseValues { .. } => None,
+    }
+}
+
+/// Answered by the thread that counts. A count cut short by the end of the agent is not begun again.
+fn pass_count_on(
+    path: &Path,
+    what: crate::counts::What,
+    who: String,
+    counts: &crate::counts::Asks,
+) -> Result<(), String> {
+    let working = path.with_extension("working");
+    std::fs::rename(path, &working).map_err(|error| error.to_string())?;
+    let reply: crate::counts::Reply = Box::new(move |answer| write_answer(&working, &answer));
+    let asked = crate::counts::Ask::Do { what, who, reply };
+    counts.send(asked).map_err(|_| STOPPING.to_owned())
 }
 
 /// Answers later, so that other requests need not wait behind it. A run cut short by the end of the agent is not begun again.

@@ -22,11 +22,12 @@ use crate::orders::OrderPoller;
 use crate::platform::{Number, Platform};
 use crate::receive::Receiver as SalesReceiver;
 use crate::reconcile::{self, ReconcileLane, Reconciler};
+use crate::schedule::{self, Rhythm, Schedules, WriterStore};
 use crate::status::StatusSnapshot;
 use crate::status::server::StatusServer;
 use crate::wake::FileEvents;
 use crate::writer::{Board, Command, Commands, Work, Writer};
-use crate::{connect, push, replay, requests, status, upkeep};
+use crate::{connect, counts, push, replay, requests, status, upkeep};
 
 /// SQLite's page cache of the writer. Larger transactions spill into the write-ahead log.
 const CACHE_KIB: i64 = 8 * 1024;
@@ -40,6 +41,8 @@ struct Parts {
     sources: Vec<(String, Sender<Wake>, JoinHandle<()>)>,
     doors: Vec<Arc<SalesReceiver>>,
     helpers: Vec<(Sender<Wake>, JoinHandle<()>)>,
+    counts: (counts::Asks, JoinHandle<()>),
+    count_board: counts::CountBoard,
     _events: FileEvents,
 }
 
@@ -92,19 +95,25 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         rules: config.reconcile.rules,
         buffers: buffers(config),
     };
-    let parts = start(config, &folder, writer, (commands, writer_commands), &names, &clock, &disk, asks)?;
+    let parts = start(config, &folder, writer, (commands, writer_commands), &names, &clock, &disk, asks.clone())?;
+    let schedules = schedules(config, &folder, &parts, &clock, asks);
+    runtime.spawn(schedule::tick::serve(Arc::clone(&schedules), stop.clone()));
     runtime.spawn(reconciler.serve(asked, stop.clone()));
 
     let snapshot: Arc<dyn Fn() -> StatusSnapshot + Send + Sync> = {
         let (board, config, path, clock, disk) =
             (Arc::clone(&board), config.clone(), folder.path().to_owned(), Arc::clone(&clock), Arc::clone(&disk));
         let doors = parts.doors.clone();
+        let count_board = Arc::clone(&parts.count_board);
         Arc::new(move || {
             let mut snapshot = status::view::snapshot(&board.facts(), &config, &path, &disk, &clock, started_at);
             status::online::fill(&mut snapshot, &StateFolder::shared(&path).database(), &config);
             for source in &mut snapshot.sources {
                 source.door = doors.iter().find(|door| door.source() == source.name).map(|door| door.status());
             }
+            let counts = count_board.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            snapshot.counts = counts.values().cloned().collect();
+            snapshot.schedules = schedules.status();
             snapshot
         })
     };
@@ -201,7 +210,28 @@ fn start(
         let (config, clock, commands) = (config.clone(), Arc::clone(clock), commands.clone());
         Box::new(move |source, path| replay::replay(&config, &clock, &commands, source, path))
     };
-    let passed_on = requests::Helpers { replay: again, reconcile: asks };
+    let count_board = counts::CountBoard::default();
+    let after_count = config.reconcile.after_count;
+    let taken_in = {
+        let asks = asks.clone();
+        Box::new(move || {
+            if after_count {
+                // Without a reconciler there is nothing to compare.
+                let _ended = asks.send(reconcile_ask("count"));
+            }
+        })
+    };
+    let (counting, counts) = counts::Counts::new(
+        config,
+        commands.clone(),
+        Arc::clone(clock),
+        folder.database(),
+        routes.clone(),
+        Arc::clone(&count_board),
+        taken_in,
+    );
+    let counts = (counts, spawn("counts", move || counting.run())?);
+    let passed_on = requests::Helpers { replay: again, reconcile: asks, counts: counts.0.clone() };
     helpers.push((wake, spawn("requests", move || requests::serve(&state, &wakes, &to_writer, &routes, &passed_on))?));
     for feed in &config.feeds {
         let (wake, wakes) = channel();
@@ -212,7 +242,55 @@ fn start(
     let (wake, wakes) = channel();
     let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
     helpers.push((wake, spawn("upkeep", move || upkeep.run(&wakes))?));
-    Ok(Parts { writer, commands, sources, doors, helpers, _events: FileEvents::watch(watched) })
+    Ok(Parts {
+        writer,
+        commands,
+        sources,
+        doors,
+        helpers,
+        counts,
+        count_board,
+        _events: FileEvents::watch(watched),
+    })
+}
+
+fn reconcile_ask(who: &str) -> reconcile::Ask {
+    reconcile::Ask { platform: None, what: reconcile::What::Run, who: who.to_owned(), reply: None }
+}
+
+/// What is due by itself.
+fn schedules(
+    config: &Config,
+    folder: &StateFolder,
+    parts: &Parts,
+    clock: &Arc<Clock>,
+    reconcile: reconcile::Asks,
+) -> Arc<Schedules> {
+    let store = Arc::new(WriterStore::new(parts.commands.clone(), folder.database()));
+    let now = Arc::clone(clock);
+    let mut schedules = Schedules::new(&config.store.timezone_name, store, Arc::new(move || now.now()));
+    for count in &config.counts {
+        let Some(rhythm) = count.rhythm.clone() else { continue };
+        let (asks, name) = (parts.counts.0.clone(), count.settings.name.clone());
+        schedules.add(&format!("count {name}"), rhythm, move || {
+            let (reply, answer) = tokio::sync::oneshot::channel();
+            let what = counts::What::Now { name: name.clone(), dry_run: false };
+            let told: counts::Reply = Box::new(move |done| drop(reply.send(done)));
+            let sent = asks.send(counts::Ask::Do { what, who: "schedule".to_owned(), reply: told });
+            async move {
+                sent.map_err(|_| "the agent is stopping".to_owned())?;
+                let answers = answer.await.map_err(|_| "the agent is stopping".to_owned())??;
+                Ok(counts::in_words(&answers))
+            }
+        });
+    }
+    if let Some(rhythm) = config.reconcile.schedule.as_deref().and_then(|pattern| Rhythm::cron(pattern).ok()) {
+        schedules.add("reconcile", rhythm, move || {
+            let sent = reconcile.send(reconcile_ask("schedule"));
+            async move { sent.map(|()| "begun".to_owned()).map_err(|_| "the agent is stopping".to_owned()) }
+        });
+    }
+    Arc::new(schedules)
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
@@ -224,6 +302,8 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> anyhow::Result<Joi
 
 impl Parts {
     fn stop(self) {
+        let _ended = self.counts.0.send(counts::Ask::Stop);
+        join(self.counts.1);
         for (wake, thread) in self.sources.into_iter().map(|(_, wake, thread)| (wake, thread)).chain(self.helpers) {
             let _ended = wake.send(Wake::Stop);
             join(thread);

@@ -58,6 +58,12 @@ pub struct StatusSnapshot {
     pub clock: ClockStatus,
     /// From the POS's time of sale to the platform's answer.
     pub latency: LatencyHistogram,
+    /// Counts of stock, by name.
+    #[serde(default)]
+    pub counts: Vec<crate::counts::CountStatus>,
+    /// What is due when.
+    #[serde(default)]
+    pub schedules: Vec<crate::schedule::ScheduleStatus>,
 }
 
 /// One source.
@@ -276,10 +282,10 @@ pub mod rfc3339 {
         parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 
-    pub(super) mod option {
+    pub(crate) mod option {
         use super::{Deserialize, Deserializer, Serializer, Timestamp, parse, text};
 
-        pub(in crate::status) fn serialize<S: Serializer>(
+        pub(crate) fn serialize<S: Serializer>(
             at: &Option<Timestamp>,
             serializer: S,
         ) -> Result<S::Ok, S::Error> {
@@ -289,7 +295,7 @@ pub mod rfc3339 {
             }
         }
 
-        pub(in crate::status) fn deserialize<'de, D: Deserializer<'de>>(
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Timestamp>, D::Error> {
             Option::<String>::deserialize(deserializer)?
@@ -308,6 +314,8 @@ pub(crate) mod tests {
         let now = Timestamp(1_772_366_400_000_000);
         let earlier = |seconds: i64| Some(Timestamp(now.0 - seconds * 1_000_000));
         StatusSnapshot {
+            counts: Vec::new(),
+            schedules: Vec::new(),
             store: "store-12".to_owned(),
             version: "0.1.0".to_owned(),
             started_at: Timestamp(now.0 - 3_600_000_000),

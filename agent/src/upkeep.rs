@@ -48,7 +48,8 @@ impl Upkeep {
         loop {
             match wakes.recv_timeout(wait) {
                 Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume | Wake::Settle(_)) | Err(RecvTimeoutError::Timeout) => {
+                }
             }
             wait = LOOK_EVERY;
             if self.is_backup_due() {

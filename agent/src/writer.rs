@@ -31,6 +31,7 @@ use crate::platform::{CallFailure, Found, Platform, ProbeReport, ReadBack, Seen}
 use crate::sabotage::{self, Rule};
 
 pub mod admin;
+pub mod count;
 pub mod facts;
 mod forget;
 mod lanes;
@@ -165,6 +166,10 @@ pub enum Command {
         /// Told how many.
         reply: SyncSender<u64>,
     },
+    /// A count of stock, or a decision about one.
+    Count(count::CountRequest),
+    /// When a schedule was last due.
+    Schedule(crate::schedule::store::ScheduleRequest),
     /// A person's action on the outbox or quarantine, from the command line.
     Admin(admin::Request),
     /// End after what is queued.
@@ -271,6 +276,7 @@ pub struct Writer {
     synchronous_full: bool,
     horizon: Timestamp,
     last_moment: Timestamp,
+    late: count::late::Late,
     online: orders::OnlineSettings,
 }
 
@@ -367,6 +373,7 @@ impl Writer {
             synchronous_full: true,
             horizon: Timestamp(i64::MIN),
             last_moment: Timestamp(0),
+            late: count::late::Late::default(),
             online: orders::OnlineSettings::default(),
         };
         writer.rebuild()?;
@@ -602,6 +609,9 @@ impl Writer {
         self.post_movements()?;
         let frozen = self.freeze()?;
         self.flush_lanes()?;
+        if sabotage::breaks(Rule::SendBeforeCommit) {
+            self.act();
+        }
         crash::point("before_commit").map_err(|source| DbError::Io { step: "commit", source })?;
         self.execute("COMMIT")?;
         crash::point("after_commit").map_err(|source| DbError::Io { step: "commit", source })?;
@@ -734,6 +744,20 @@ impl Writer {
                 let posted = self.take_postings(&request)?;
                 applied.after.push(Box::new(move |stored| {
                     let _nobody_waits = request.reply.send(stored.then_some(posted));
+                }));
+                Ok(false)
+            }
+            Command::Count(request) => {
+                let answer = self.count(&request)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored.then_some(answer));
+                }));
+                Ok(false)
+            }
+            Command::Schedule(request) => {
+                crate::schedule::store::put(&self.conn, &request.name, &request.state)?;
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = request.reply.send(stored);
                 }));
                 Ok(false)
             }

@@ -53,6 +53,16 @@ pub fn inspect(settings: &ArticleSettings) -> Result<TableReport, String> {
     Ok(TableReport { articles: table.len(), collisions: table.collisions(), faults })
 }
 
+/// Reads the table once, for resolving other things than sales.
+///
+/// # Errors
+/// Why the file cannot be read, in plain words.
+pub fn load(settings: &ArticleSettings) -> Result<ArticleTable, String> {
+    let bytes = read(Path::new(&settings.table)).map_err(|error| format!("`{}`: {error}", settings.table))?;
+    let (rows, _faults) = parse::articles(&bytes)?;
+    Ok(ArticleTable::new(rows, settings.rules().unwrap_or_default()))
+}
+
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let length = std::fs::metadata(path)?.len();
     if length > TABLE_BYTES_MAX {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sync_core::model::{Timestamp, Transaction};
 
 pub mod articles;
+pub mod counts;
 pub mod database;
 pub mod discover;
 pub mod documents;

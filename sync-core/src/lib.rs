@@ -21,6 +21,7 @@
 pub mod article;
 pub mod audit;
 pub mod budget;
+pub mod count;
 pub mod ledger;
 pub mod model;
 pub mod orders;

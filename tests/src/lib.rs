@@ -1,12 +1,15 @@
 //! Test doubles and the independent oracle of the whole program.
 //!
-//! [`shop`] stands in for Shopify, [`woocommerce`] for WooCommerce, [`adobe`] for Adobe Commerce, [`door`] for a middleware
+//! [`shop`] stands in for Shopify, [`woocommerce`] for WooCommerce, [`adobe`] for Adobe Commerce, [`bigcommerce`] for
+//! BigCommerce, [`square`] for Square, [`door`] for a middleware
 //! behind the open `http` platform, [`till`] for the
 //! registers of a store. [`oracle`] compares what the tills printed with what the shop applied, and asks the
 //! agent nothing. [`world`] puts them around the real agent, [`kill_matrix`] breaks that on purpose. Nothing here
 //! is linked into the agent, and the agent knows nothing of it.
 
 pub mod adobe;
+pub mod bigcommerce;
+pub mod counter;
 pub mod decimal;
 pub mod dice;
 pub mod door;
@@ -17,6 +20,7 @@ pub mod moment;
 pub mod oracle;
 pub mod server;
 pub mod shop;
+pub mod square;
 pub mod till;
 pub mod wire;
 pub mod woocommerce;

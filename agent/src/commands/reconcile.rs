@@ -36,7 +36,7 @@ pub(super) fn reconcile(config: &Config, args: &ReconcileArgs, out: &mut Output)
 }
 
 /// Who stands at the machine, for the record.
-fn person() -> String {
+pub(super) fn person() -> String {
     ["SUDO_USER", "USER", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()))

@@ -12,6 +12,7 @@ use sync_core::values::ValueKind;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::adobe::AdobeTable;
 use super::medusa::MedusaTable;
 use super::read::Read;
 use super::resolve::Resolver;
@@ -20,6 +21,9 @@ use super::woocommerce;
 use crate::platform::Platform;
 use crate::platform::transport::WallClock;
 use crate::secret::SecretRef;
+
+pub(super) mod bigcommerce;
+pub(super) mod square;
 
 /// A platform's settings, every value checked.
 pub trait Connection: Debug + Send + Sync {
@@ -91,6 +95,9 @@ pub(super) fn table(
     text: &str,
 ) -> Option<Box<dyn ConnectionTable>> {
     match kind {
+        "adobe-commerce" => boxed(read.deserialize::<AdobeTable>(table, path, text)),
+        "bigcommerce" => boxed(read.deserialize::<bigcommerce::BigCommerceTable>(table, path, text)),
+        "square" => boxed(read.deserialize::<square::SquareTable>(table, path, text)),
         "medusa" => boxed(read.deserialize::<MedusaTable>(table, path, text)),
         "vendure" => boxed(read.deserialize::<VendureTable>(table, path, text)),
         "woocommerce" => boxed(read.deserialize::<woocommerce::WooTable>(table, path, text)),

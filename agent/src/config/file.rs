@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::feeds::FeedTable;
+use super::adobe::AdobeTable;
 use super::medusa::MedusaTable;
 use super::online::{BuffersTable, OnlineOrdersTable};
 use super::reconcile::ReconcileTable;
@@ -34,6 +35,8 @@ pub(super) struct ConfigFile {
     pub(super) articles: Option<ArticleSettings>,
     /// Where stock changes go. One table for each platform; each is a lane of its own.
     pub(super) platform: Option<Vec<PlatformTable>>,
+    /// Where counts of stock come from. One table for each.
+    pub(super) count: Option<Vec<pos_adapters::counts::CountSettings>>,
     /// Comparing the platforms' numbers with the store's.
     pub(super) reconcile: Option<ReconcileTable>,
     /// The local status server.
@@ -202,6 +205,12 @@ pub(super) enum PlatformTable {
     WooCommerce(super::woocommerce::WooTable),
     /// The open door for any middleware.
     Http(HttpTable),
+    /// An Adobe Commerce or Magento Open Source site.
+    Adobe(AdobeTable),
+    /// A BigCommerce store.
+    BigCommerce(super::connections::bigcommerce::BigCommerceTable),
+    /// A Square seller.
+    Square(super::connections::square::SquareTable),
     /// A Medusa shop.
     Medusa(MedusaTable),
     /// A Vendure shop.

@@ -209,6 +209,16 @@ fn auth(
     }
 }
 
+/// How articles are matched, for the platforms below `connections`.
+pub(super) fn match_by(word: Option<MatchWord>) -> crate::platform::matching::MatchBy {
+    use crate::platform::matching::MatchBy as To;
+    match word {
+        None | Some(MatchWord::Sku) => To::Sku,
+        Some(MatchWord::Barcode) => To::Barcode,
+        Some(MatchWord::SkuThenBarcode) => To::SkuThenBarcode,
+    }
+}
+
 /// A secret reference; a literal is a fault that does not repeat it.
 pub(super) fn reference(resolver: &mut Resolver<'_>, key: &str, text: &str) -> Option<SecretRef> {
     let found = SecretRef::parse(text).ok();

@@ -23,12 +23,13 @@ const FAULTS_PER_TABLE_MAX: usize = 64;
 const NOWHERE: std::ops::Range<usize> = 0..0;
 
 /// Tables that stand once, and arrays that are read by `kind`.
-pub(super) const ROOT_KEYS: [&str; 14] = [
+pub(super) const ROOT_KEYS: [&str; 15] = [
     "store",
     "state",
     "source",
     "articles",
     "platform",
+    "count",
     "reconcile",
     "status",
     "log",
@@ -41,18 +42,15 @@ pub(super) const ROOT_KEYS: [&str; 14] = [
 ];
 
 /// Tables with a meaning that this build does not have.
-pub(super) const RESERVED_KEYS: [&str; 4] = ["count", "alerts", "central", "update"];
+pub(super) const RESERVED_KEYS: [&str; 3] = ["alerts", "central", "update"];
 
 /// Kinds of `[[source]]` of this build, and those that others have.
 pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "serial", "tcp-printer", "http"], &[]);
 
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
-    &["shopify", "http", "medusa", "vendure", "woocommerce"],
+    &["shopify", "http", "adobe-commerce", "bigcommerce", "medusa", "square", "vendure", "woocommerce"],
     &[
-        "bigcommerce",
-        "square",
-        "adobe-commerce",
         "magento",
         "prestashop",
         "shopware",
@@ -109,6 +107,7 @@ pub struct Read {
     pub(super) tables: SingleTables,
     pub(super) sources: Vec<(String, Arc<dyn SourceSettings>)>,
     pub(super) platforms: Vec<(String, KnownPlatform)>,
+    pub(super) counts: Vec<(String, pos_adapters::counts::CountSettings)>,
     pub(super) places: Places,
     pub(super) faults: Vec<ConfigFault>,
 }
@@ -134,6 +133,7 @@ pub(super) fn read(text: &str) -> Read {
     read.places.collect(root.get_ref(), "");
     let sources = read.take_array(root.get_mut(), "source", text);
     let platforms = read.take_array(root.get_mut(), "platform", text);
+    let counts = read.take_array(root.get_mut(), "count", text);
     for name in RESERVED_KEYS {
         if root.get_mut().remove(name).is_some() {
             let fault = ConfigFault::new(FaultCode::NotInThisBuild, name, format!("`{name}` is not in this build"))
@@ -149,6 +149,11 @@ pub(super) fn read(text: &str) -> Read {
             && let Some(settings) = sources::table(&mut read, &kind, table, &path, text)
         {
             read.sources.push((path, settings));
+        }
+    }
+    for (path, table) in counts {
+        if let Some(settings) = read.deserialize(table, &path, text) {
+            read.counts.push((path, settings));
         }
     }
     for (path, table) in platforms {

@@ -51,6 +51,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
     let sources = resolver.sources(&store.timezone);
     let articles = resolver.articles(tables.articles, &sources);
     let platforms = resolver.platforms();
+    let counts = super::count::resolve(&mut resolver, &store.timezone, &sources);
     let reconcile = super::reconcile::resolve(&mut resolver, tables.reconcile);
     let names: Vec<String> = platforms.iter().map(|platform| platform.name().to_string()).collect();
     let online_orders = online::orders(&mut resolver, tables.online_orders, &names);
@@ -72,6 +73,7 @@ pub(super) fn resolve(read: Read, text: &str, origin: &Path) -> Result<Config, C
         sources,
         articles,
         platforms,
+        counts,
         reconcile,
         status,
         log,
@@ -209,6 +211,11 @@ impl Resolver<'_> {
             batch_history_days: self.number("state.batch_history_days", table.batch_history_days, 1..=400, 30),
             disk_reserve_bytes: u64::from(reserve_mb).saturating_mul(MEGABYTE),
         }
+    }
+
+    /// The `[[count]]` tables as read.
+    pub(super) fn counts(&mut self) -> Vec<(String, pos_adapters::counts::CountSettings)> {
+        std::mem::take(&mut self.read.counts)
     }
 
     fn sources(&mut self, zone: &TimeZone) -> Vec<SourceConfig> {

@@ -6,6 +6,7 @@
 //! Never retries, follows no redirect and decides nothing beyond "was anything sent": that is what tells
 //! [`Unreached`] from a reply.
 
+pub(crate) mod header_token;
 mod pinned;
 pub mod retry_after;
 pub mod status;

@@ -33,6 +33,8 @@ pub fn snapshot(
         && sources.iter().all(|source| source.state != SourceState::Error)
         && lanes.iter().all(|lane| lane.state != LaneState::Paused && lane.dead_letters == 0);
     StatusSnapshot {
+        counts: Vec::new(),
+        schedules: Vec::new(),
         store: config.store.id.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at,

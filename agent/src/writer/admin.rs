@@ -64,6 +64,35 @@ pub enum Action {
         /// Who decides.
         who: String,
     },
+    /// Count now.
+    CountNow {
+        /// Name of the `[[count]]`.
+        name: String,
+        /// Only say what it would do.
+        dry_run: bool,
+        /// Who asks.
+        who: String,
+    },
+    /// Somebody has counted.
+    CountSet {
+        /// Codes with quantities.
+        lines: Vec<(String, sync_core::model::Quantity)>,
+        /// Only say what it would do.
+        dry_run: bool,
+        /// Who counted.
+        who: String,
+    },
+    /// Decide about a count that waits for a person.
+    DecideCount {
+        /// Its number.
+        id: i64,
+        /// Take it in, or give it up.
+        approve: bool,
+        /// Why.
+        reason: Option<String>,
+        /// Who decides.
+        who: String,
+    },
     /// Look a SKU up again.
     ForgetTarget {
         /// The SKU.
@@ -119,6 +148,9 @@ impl Writer {
             Action::RereadSource { source } => self.reread(&source)?,
             Action::Reconcile { .. } | Action::DecideReconcile { .. } => {
                 Err("the reconciler is not the writer".to_owned())
+            }
+            Action::CountNow { .. } | Action::CountSet { .. } | Action::DecideCount { .. } => {
+                Err("counts are asked of the thread that counts".to_owned())
             }
             // Read by the thread that takes requests, see `replay`; it never gets here.
             Action::Replay { .. } => Err("a file is not replayed by the writer".to_owned()),

@@ -69,7 +69,7 @@ impl LaneRuntime {
             whole_units: traits.whole_units,
             needs_target: traits.needs_target,
             reads_back: traits.reads_back,
-            key_window: traits.key_window,
+            key_window: traits.key_window.filter(|window| window.is_zero() || !sabotage::breaks(Rule::EndlessKeys)),
             window_max: traits.rows_max.saturating_mul(WINDOW_REQUESTS),
             look_up_max: LOOK_UP_MAX,
             retry: spec.retry,
@@ -198,6 +198,7 @@ impl Writer {
             self.codes.insert(id, Sku::from(code.as_str()));
             self.skus.insert(code, id);
         }
+        self.load_shelf_counts()?;
         let now = self.now();
         for runtime in &mut self.lanes {
             runtime.rebuild(&self.conn, clean_start, now)?;
@@ -327,7 +328,20 @@ impl Writer {
                         runtime.under_way.insert(batch);
                         Work::Send { lane: index, batch, key, body }
                     }
-                    Action::ReadBack(batch) => Work::ReadBack { lane: index, batch, question: runtime.question(batch) },
+                    Action::ReadBack(batch) => {
+                        match runtime.frozen.get(&batch).and_then(|frozen| frozen.body.clone()) {
+                            Some(body) if sabotage::breaks(Rule::NoReadBack) => {
+                                let key = runtime.frozen.get(&batch).map(|frozen| frozen.key.clone());
+                                Work::Send {
+                                    lane: index,
+                                    batch,
+                                    key: key.unwrap_or_else(|| IdempotencyKey::new("")),
+                                    body,
+                                }
+                            }
+                            Some(_) | None => Work::ReadBack { lane: index, batch, question: runtime.question(batch) },
+                        }
+                    }
                     Action::LookUp(skus) => Work::LookUp {
                         lane: index,
                         skus: skus.into_iter().filter_map(|id| Some((id, self.codes.get(&id)?.clone()))).collect(),
@@ -348,11 +362,7 @@ impl Writer {
         let codes = &self.codes;
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
         runtime.under_way.remove(&batch);
-        let answer = if sabotage::breaks(Rule::RegroupAfterLostReply) && matches!(answer, Answer::Unknown { .. }) {
-            Answer::KeySpent { message: "control build".to_owned() }
-        } else {
-            answer
-        };
+        let answer = as_control_builds_hear(answer);
         let Some(items) = runtime.lane.batches().get(&batch).map(|live| live.items.clone()) else { return Ok(()) };
         let by_sku: BTreeMap<SkuId, Vec<String>> = items
             .iter()
@@ -617,6 +627,18 @@ pub(super) fn batch_key(epoch: &str, lane: usize, batch: BatchId, remade: i64) -
         let _infallible = write!(text, "{byte:02x}");
     }
     IdempotencyKey::new(text)
+}
+
+/// The broken rules of control builds about answers.
+fn as_control_builds_hear(answer: Answer) -> Answer {
+    match answer {
+        Answer::Unknown { .. } if sabotage::breaks(Rule::RegroupAfterLostReply) => {
+            Answer::KeySpent { message: "control build".to_owned() }
+        }
+        Answer::Unknown { .. } if sabotage::breaks(Rule::UnknownIsDone) => Answer::Applied { reference: None },
+        Answer::Stale if sabotage::breaks(Rule::IgnoreStale) => Answer::Applied { reference: None },
+        answer => answer,
+    }
 }
 
 /// The broken rule of a control build: the same change under a key that the platform has not seen.

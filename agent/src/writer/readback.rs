@@ -18,6 +18,7 @@ use crate::crash;
 use crate::db::outbox::{BatchRow, WrittenRow};
 use crate::db::{self, DbError};
 use crate::platform::{Absolute, CallFailure, ReadBack, Seen, TargetPart};
+use crate::sabotage::{self, Rule};
 
 /// What was found out about a batch.
 #[derive(Default)]
@@ -110,6 +111,12 @@ impl Writer {
                 (None, known) => {
                     settle::judge_delta(seen.evidence, seen.number, known.map(|(number, _)| *number), *change)
                 }
+            };
+            let verdict = match (verdict, expected.get(item)) {
+                (Judgement::Ambiguous, Some((before, _))) if sabotage::breaks(Rule::BlindSet) => {
+                    Judgement::Write { on_hand: before.saturating_add(*change) }
+                }
+                (verdict, _) => verdict,
             };
             if let (Judgement::Write { on_hand }, Some(shown)) = (verdict, seen.number) {
                 let row = WrittenRow { item: item.clone(), expected: shown, written: on_hand, owed: 0 };

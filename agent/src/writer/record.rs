@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pos_adapters::{Chunk, Coverage, Quarantined};
 use sync_core::ledger::{self, Diff, MovementKind};
-use sync_core::model::{EntryId, Quantity, Seq, SkuId, Timestamp, Transaction};
+use sync_core::model::{EntryId, Extent, Quantity, Seq, SkuId, Timestamp, Transaction};
 use sync_core::outbox::lane::Entry;
 
 use super::{Writer, view};
@@ -110,6 +110,7 @@ impl Writer {
         for cursor in &chunk.cursors {
             db::tables::set_cursor(&self.conn, source_id, &cursor.item, cursor.state.as_deref())?;
         }
+        self.reverse_late()?;
         crash::point("cursor_saved").map_err(|source| DbError::Io { step: "save a cursor", source })?;
         let read = view::Read { transactions, lines, last_sale, bytes: chunk.bytes, backlog, at: now };
         self.board.recorded(source, &read, &chunk.quarantined);
@@ -153,15 +154,25 @@ impl Writer {
             } else {
                 None
             };
-            for (sku, delta, kind) in ledger::first_movements(&read) {
-                let sku = self.sku(sku)?;
+            for (code, delta, kind) in ledger::first_movements(&read) {
+                let sku = self.sku(code)?;
+                self.note_late(sku, code, delta, sold_at, (None, known_to))?;
                 self.add_moved(sku, delta, kind, key, sold_at, known_to);
             }
             return Ok(());
         }
         let (key, sold_at) = (read.key.as_str().to_owned(), read.sold_at);
         let known = db::ledger::snapshot(&self.conn, source, &key)?;
+        let grows = read.extent == Extent::Extends && self.has_shelf_counts();
         let diff = ledger::diff(known.as_ref().map(|(snapshot, _)| snapshot), read);
+        if let (true, Diff::Changed { movements, .. }) = (grows, &diff) {
+            let first = self.first_seq(source, &key)?;
+            let known_to = self.lane_that_knows(source, &key)?;
+            for movement in movements {
+                let sku = self.sku(&movement.sku)?;
+                self.note_late(sku, &movement.sku, movement.delta, sold_at, (first, known_to))?;
+            }
+        }
         self.record_diff(source, seq, &key, sold_at, diff)
     }
 

@@ -128,6 +128,26 @@ fn a_repair_that_is_overtaken_writes_nothing_stale() {
 }
 
 #[test]
+fn a_row_that_was_overtaken_does_not_keep_the_others_from_being_repaired() {
+    let bench = Bench::start(Kind::Keyed, &[("A", 10), ("B", 10), ("C", 10)]);
+    bench.count(&[("A", 10), ("B", 10), ("C", 10)]);
+    bench.shop(|shop| {
+        shop.set("A", 14);
+        shop.set("B", 3);
+        // An order for the first of them is handed over right before the repair arrives.
+        shop.before_next_absolute = Some(-2);
+    });
+    bench.reconcile();
+    assert_eq!(bench.shop(|shop| (shop.number("A"), shop.number("B"))), (12, 10));
+    let log = bench.rows("SELECT item || ' ' || state FROM overwrite ORDER BY item");
+    assert_eq!(log.iter().filter(|row| row.ends_with("dropped")).count(), 1, "{log:?}");
+    assert_eq!(log.iter().filter(|row| row.ends_with("written")).count(), 1, "{log:?}");
+    bench.sell("t1", &[("B", -1)]);
+    bench.until(|shop| shop.number("B") == 9);
+    bench.stop_conserved();
+}
+
+#[test]
 fn a_sale_waits_behind_the_repair_of_its_article() {
     let bench = Bench::start(Kind::Keyed, &[("A", 10)]);
     bench.count(&[("A", 10)]);

@@ -1,5 +1,6 @@
 //! The agent against its surroundings, one module per subject.
 
+mod counts;
 mod lanes;
 mod online;
 mod platforms;

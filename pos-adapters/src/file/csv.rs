@@ -205,7 +205,7 @@ pub(super) fn find_header(
 }
 
 /// Spreadsheets announce the delimiter in a first line `sep=;`.
-pub(super) fn announced_delimiter(record: &str) -> Option<u8> {
+pub(crate) fn announced_delimiter(record: &str) -> Option<u8> {
     let record = record.trim_matches('"');
     match record.strip_prefix("sep=").or_else(|| record.strip_prefix("SEP="))?.as_bytes() {
         [one] => Some(*one),

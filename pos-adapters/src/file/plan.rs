@@ -189,8 +189,8 @@ impl Plan {
             pattern,
             encoding,
             delimiter,
-            decimal: settings.decimal.and_then(decimal_sign),
-            date_order: settings.date_order.and_then(day_order),
+            decimal: settings.decimal.and_then(decimal_of),
+            date_order: settings.date_order.and_then(date_order_of),
             zone,
             scan,
             settle,
@@ -384,7 +384,8 @@ fn zone(name: Option<&str>, store_zone: TimeZone, faults: &mut Faults) -> TimeZo
     faults.take("timezone", TimeZone::get(name).map_err(unknown)).unwrap_or(store_zone)
 }
 
-fn decimal_sign(decimal: Decimal) -> Option<DecimalSign> {
+/// The sign, unless it is to be found out.
+pub(crate) fn decimal_of(decimal: Decimal) -> Option<DecimalSign> {
     match decimal {
         Decimal::Auto => None,
         Decimal::Point => Some(DecimalSign::Point),
@@ -392,7 +393,8 @@ fn decimal_sign(decimal: Decimal) -> Option<DecimalSign> {
     }
 }
 
-fn day_order(order: DateOrder) -> Option<DayOrder> {
+/// The order, unless it is to be found out.
+pub(crate) fn date_order_of(order: DateOrder) -> Option<DayOrder> {
     match order {
         DateOrder::Auto => None,
         DateOrder::Ymd => Some(DayOrder::Ymd),
@@ -401,7 +403,8 @@ fn day_order(order: DateOrder) -> Option<DayOrder> {
     }
 }
 
-fn delimiter(text: Option<&str>) -> Result<Option<u8>, String> {
+/// The delimiter, unless it is to be found out.
+pub(crate) fn delimiter(text: Option<&str>) -> Result<Option<u8>, String> {
     match text {
         None | Some("auto") => Ok(None),
         Some("\t" | "tab") => Ok(Some(b'\t')),

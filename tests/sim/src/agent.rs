@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use faulty_vfs::Disk;
 use pos_adapters::{Chunk, CursorUpdate};
+use sync_core::model::Quantity;
 use sync_core::retry::RetryLimits;
 use tillsync::clock::Clock;
 use tillsync::db::{self, DbError};
@@ -19,6 +20,7 @@ use tillsync::platform::shopify::{Auth, Location, Shopify, ShopifySettings};
 use tillsync::platform::transport::{HttpClient, WallClock};
 use tillsync::push;
 use tillsync::secret::SecretRef;
+use tillsync::writer::admin::{Action, Request};
 use tillsync::writer::{Board, Command, LaneSpec, SourceSpec, Turn, Work, Writer};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -28,6 +30,7 @@ use crate::shop::plain::Plain;
 use crate::shop::{Class, Front};
 use crate::till::Pos;
 use crate::time::SimTime;
+use crate::trace;
 
 const CACHE_KIB: i64 = 2048;
 /// Records of a journal in one chunk.
@@ -93,6 +96,17 @@ pub struct Agent {
     /// Records handed over, by register; `None` until a run has begun.
     handed: Option<Vec<usize>>,
     turn: Turn,
+    time: SimTime,
+}
+
+/// An answer in short.
+fn told(command: &Command) -> String {
+    match command {
+        Command::Answer { batch, answer, .. } => format!("{batch:?} {answer:?}"),
+        Command::ReadBack { batch, result, .. } => format!("{batch:?} {result:?}"),
+        Command::LookedUp { result, .. } => format!("looked up: {}", result.is_ok()),
+        _ => "something else".to_owned(),
+    }
 }
 
 impl Agent {
@@ -137,6 +151,7 @@ impl Agent {
             run: 0,
             handed: None,
             turn: Turn::Due(Duration::ZERO),
+            time: setup.time.clone(),
         })
     }
 
@@ -252,12 +267,27 @@ impl Agent {
         while let Ok(work) = self.works.try_recv() {
             let (platform, sender, answered) =
                 (Arc::clone(&self.platform), self.sender.clone(), Arc::clone(&self.answered));
+            let time = self.time.clone();
             self.requests.spawn(async move {
+                trace::line(time.elapsed(), || format!("agent asks {work:?}"));
                 let done = push::carry_out(&*platform, work).await;
+                trace::line(time.elapsed(), || format!("agent hears {}", told(&done)));
                 let _writer_lives = sender.send(done);
                 answered.notify_one();
             });
         }
+    }
+
+    /// A person tries a change again or gives it up.
+    pub fn decide(&mut self, id: i64, retry: bool) {
+        let action = if retry {
+            Action::RetryEntry { id }
+        } else {
+            Action::DiscardEntry { id, reason: "it is in effect".to_owned() }
+        };
+        let (reply, _answer) = sync_channel(1);
+        self.turn = self.writer.step(Some(Command::Admin(Request { action, reply })), &self.commands);
+        self.send();
     }
 
     /// Stops as the service does.
@@ -267,11 +297,36 @@ impl Agent {
     }
 }
 
-/// What is in the database, by the agent's own count.
+/// A change that was put aside for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its number.
+    pub id: i64,
+    /// Code of the article.
+    pub article: String,
+    /// Units.
+    pub delta: i64,
+    /// Why, as a code.
+    pub code: String,
+}
+
+/// What is in the database: the agent's own count, and what waits for a person.
 ///
 /// # Errors
 /// [`DbError`].
-pub fn audit(setup: &Setup) -> Result<tillsync::audit::Report, DbError> {
+pub fn look(setup: &Setup) -> Result<(tillsync::audit::Report, Vec<DeadLetter>), DbError> {
     let mut conn = db::open_reader(&setup.database())?;
-    tillsync::audit::audit(&mut conn, &mut |_, _| {})
+    let report = tillsync::audit::audit(&mut conn, &mut |_, _| {})?;
+    let read = |conn: &rusqlite::Connection| -> rusqlite::Result<Vec<DeadLetter>> {
+        let mut statement = conn.prepare(
+            "SELECT d.id, s.code, d.delta, d.code FROM dead_letter d JOIN sku s ON s.id = d.sku WHERE d.state = 'open'",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let delta = Quantity::from_micros(row.get(2)?).floor_units();
+            Ok(DeadLetter { id: row.get(0)?, article: row.get(1)?, delta, code: row.get(3)? })
+        })?;
+        rows.collect()
+    };
+    let dead = read(&conn).map_err(db::step("read the dead letters"))?;
+    Ok((report, dead))
 }

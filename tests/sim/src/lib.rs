@@ -12,4 +12,5 @@ pub mod shop;
 pub mod tally;
 pub mod till;
 pub mod time;
+pub mod trace;
 pub mod verdict;

@@ -28,11 +28,17 @@ struct Cli {
     /// Run each seed twice and compare.
     #[arg(long)]
     twice: bool,
+    /// Show what happens, line by line.
+    #[arg(long)]
+    trace: bool,
 }
 
 #[expect(clippy::print_stdout, reason = "the report of a command-line program")]
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
+    if cli.trace {
+        sim::trace::turn_on();
+    }
     tillsync::connect::install_tls();
     let http = client(&TransportSettings { proxy: ProxyChoice::Direct, ..TransportSettings::default() })?;
     let token = std::env::temp_dir().join(format!("tillsync-sim-{}.token", std::process::id()));
@@ -59,7 +65,7 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
     println!(
-        "{} store-days, {} tickets, {} lines, {} requests, {} comparisons; lost {}, doubled {}, oversold {}; {} store-days/s",
+        "{} store-days, {} tickets, {} lines, {} requests, {} comparisons; lost {}, doubled {}, oversold {}, left to a person {}; {} store-days/s",
         sum.store_days,
         sum.tickets,
         sum.lines,
@@ -68,6 +74,7 @@ fn main() -> anyhow::Result<ExitCode> {
         sum.lost,
         sum.doubled,
         sum.oversold,
+        sum.left_to_a_person,
         sum.store_days * 1000 / millis
     );
     println!("failed seeds: {failed:?}");

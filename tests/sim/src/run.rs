@@ -10,12 +10,13 @@ use sync_core::retry::RetryLimits;
 use tillsync::platform::transport::HttpClient;
 use tillsync::secret::SecretRef;
 
-use crate::agent::{Agent, Setup, audit};
+use crate::agent::{Agent, Setup, look};
 use crate::dice::Dice;
 use crate::shop::{Class, Front, Weather};
 use crate::tally::Tally;
 use crate::till::{Changed, Pos};
 use crate::time::SimTime;
+use crate::trace;
 use crate::verdict::{self, Finding};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -52,6 +53,7 @@ enum Event {
     Ticket,
     Change,
     ReadAgain,
+    Order,
     Outage(Duration),
     Down(Duration),
     Refused(Duration),
@@ -74,6 +76,7 @@ struct Temper {
     /// Days in a thousand with each of the rarer events.
     crashes: u64,
     outages: u64,
+    orders_a_day: u64,
     compare_every: u64,
 }
 
@@ -191,6 +194,10 @@ impl World {
             let at = self.open();
             self.at(at, Event::ReadAgain);
         }
+        for _ in 0..self.dice.below(self.temper.orders_a_day + 1) {
+            let at = self.any();
+            self.at(at, Event::Order);
+        }
         self.plan_trouble();
         self.plan_crashes();
     }
@@ -294,12 +301,14 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         let now = self.setup.time.elapsed();
+        trace::line(now, || format!("{event:?}"));
         let weather = self.setup.front.weather();
         let set = |weather| self.setup.front.set_weather(weather);
         match event {
             Event::Ticket => self.ring_up(),
             Event::Change => self.change(),
             Event::ReadAgain => self.read_again(),
+            Event::Order => self.order(),
             Event::Outage(span) => set(Weather { outage_until: now + span, ..weather }),
             Event::Down(span) => set(Weather { down_until: now + span, ..weather }),
             Event::Refused(span) => set(Weather { refused_until: now + span, ..weather }),
@@ -340,6 +349,7 @@ impl World {
         let register = self.dice.index(self.pos.registers());
         let lines = self.pos.ring_up(register, self.setup.time.right(), &mut self.dice);
         self.tally.tickets += 1;
+        trace::line(self.setup.time.elapsed(), || format!("ticket of register {register}: {lines:?}"));
         for line in lines {
             self.tally.lines += 1;
             match line.kind {
@@ -352,7 +362,13 @@ impl World {
 
     fn change(&mut self) {
         let register = self.dice.index(self.pos.registers());
-        match self.pos.change(register, &mut self.dice) {
+        let before = self.pos.on_shelf().to_vec();
+        let changed = self.pos.change(register, &mut self.dice);
+        trace::line(self.setup.time.elapsed(), || {
+            let moved = before.iter().zip(self.pos.on_shelf()).enumerate().filter(|(_, (a, b))| a != b);
+            format!("change at register {register}: {changed:?} {:?}", moved.collect::<Vec<_>>())
+        });
+        match changed {
             Changed::Edited => self.tally.fault("pos: late edit"),
             Changed::Voided => self.tally.fault("pos: ticket voided"),
             Changed::Nothing => {}
@@ -368,8 +384,19 @@ impl World {
         }
     }
 
+    /// Only where the platform can keep an order apart from a number that we write: with keys, changes, or a comparison.
+    fn order(&mut self) {
+        let (article, units) = (self.dice.index(self.pos.on_shelf().len()), 1);
+        if self.setup.front.class() != Class::AbsoluteBlind && self.setup.front.sell(article, units) {
+            self.tally.fault("platform: online order");
+            trace::line(self.setup.time.elapsed(), || format!("online order of article {article}"));
+            self.pos.hand_over(article, units);
+        }
+    }
+
     /// The agent is gone; with the power, so is what was not synced.
     fn crash(&mut self, power: bool) {
+        trace::line(self.setup.time.elapsed(), || format!("crash, power cut {power}"));
         if power {
             self.setup.disk.power_cut();
         } else {
@@ -411,12 +438,43 @@ impl World {
             self.setup.front.list(article, true);
         }
         self.events.retain(|Reverse((_, _, event))| matches!(event, Event::Start));
+        if let Some(finding) = self.come_to_rest().await? {
+            return Ok(Some(finding));
+        }
+        let (_, dead) = look(&self.setup)?;
+        match verdict::decide(&self.setup.front.numbers(), self.pos.on_shelf(), &dead) {
+            Err(finding) => return Ok(Some(self.wrong(finding))),
+            Ok(decisions) if decisions.is_empty() => {}
+            Ok(decisions) => {
+                for (id, retry) in decisions {
+                    self.tally.left_to_a_person += 1;
+                    if let Some(agent) = &mut self.agent {
+                        agent.decide(id, retry);
+                    }
+                }
+                if let Some(finding) = self.come_to_rest().await? {
+                    return Ok(Some(finding));
+                }
+            }
+        }
+        self.tally.comparisons += 1;
+        let (audit, _) = look(&self.setup)?;
+        let finding = verdict::judge(&self.setup.front.numbers(), self.pos.on_shelf(), &audit);
+        Ok(finding.map(|finding| self.wrong(finding)))
+    }
+
+    fn wrong(&mut self, finding: Finding) -> Finding {
+        verdict::count(&self.setup.front.numbers(), self.pos.on_shelf(), &mut self.tally);
+        finding
+    }
+
+    async fn come_to_rest(&mut self) -> anyhow::Result<Option<Finding>> {
         let limit = self.setup.time.elapsed() + QUIET_MAX;
         loop {
             let now = self.setup.time.elapsed();
             self.until(now + Duration::from_secs(90)).await?;
             if self.agent.as_ref().is_some_and(|agent| agent.is_quiet(&self.pos)) {
-                break;
+                return Ok(None);
             }
             if now > limit {
                 return Ok(Some(match &self.agent {
@@ -425,10 +483,6 @@ impl World {
                 }));
             }
         }
-        self.tally.comparisons += 1;
-        let finding = verdict::judge(&self.setup.front.numbers(), self.pos.on_shelf(), &audit(&self.setup)?);
-        verdict::count(&self.setup.front.numbers(), self.pos.on_shelf(), &mut self.tally);
-        Ok(finding)
     }
 }
 
@@ -447,6 +501,7 @@ impl Temper {
             },
             crashes: dice.between(0, 250),
             outages: dice.between(0, 60),
+            orders_a_day: dice.between(0, 4),
             compare_every: dice.between(3, 20),
         }
     }

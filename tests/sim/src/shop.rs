@@ -15,6 +15,7 @@ use tillsync::platform::transport::{BodyEnd, Reply, Unreached};
 use crate::dice::Dice;
 use crate::tally::Tally;
 use crate::time::SimTime;
+use crate::trace;
 
 pub mod plain;
 pub mod shopify;
@@ -254,6 +255,14 @@ impl Front {
         }
     }
 
+    /// A customer buys online and the goods go out: the shop's own number falls. False if it does not show enough.
+    pub fn sell(&self, item: usize, units: i64) -> bool {
+        let mut inside = self.lock();
+        let Some(number) = inside.shop.numbers.get_mut(item).filter(|number| **number >= units) else { return false };
+        *number -= units;
+        true
+    }
+
     /// Adds what happened here to `tally`.
     pub fn tell(&self, tally: &mut Tally) {
         tally.add(&self.lock().tally);
@@ -264,7 +273,12 @@ impl Front {
         let inside = &mut *inside;
         inside.tally.requests += 1;
         inside.tally.trace(body);
-        handler(&mut inside.shop, &mut inside.tally, self.time.elapsed())
+        let now = self.time.elapsed();
+        let reply = handler(&mut inside.shop, &mut inside.tally, now);
+        trace::line(now, || {
+            format!("shop: {} -> {}", String::from_utf8_lossy(body), String::from_utf8_lossy(&reply.body))
+        });
+        reply
     }
 
     /// One request over the network.
@@ -345,6 +359,7 @@ impl Front {
             Fate::Fine
         };
         if let Some(class) = fate.class() {
+            trace::line(now, || format!("{class} {fate:?}"));
             inside.tally.fault(class);
         }
         (fate, there, back)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use faulty_vfs::Counters;
 
 /// Every class of fault; a run of some size in which one never fired proves nothing about it and fails.
-pub const CLASSES: [&str; 41] = [
+pub const CLASSES: [&str; 42] = [
     "clock: ahead",
     "clock: set back",
     "disk: a write outlived an earlier one",
@@ -32,6 +32,7 @@ pub const CLASSES: [&str; 41] = [
     "platform: key being worked on",
     "platform: key forgotten",
     "platform: long outage",
+    "platform: online order",
     "pos: goods received",
     "pos: late edit",
     "pos: return",
@@ -69,6 +70,9 @@ pub struct Tally {
     pub doubled: u64,
     /// Units that it offered although they were gone, because of us, at a quiet moment.
     pub oversold: u64,
+    /// Changes that nobody could tell the outcome of, because others changed the article's number meanwhile: left to a
+    /// person, who decided.
+    pub left_to_a_person: u64,
     /// A number over everything that reached the shop, in order: equal runs have equal ones.
     pub trace: u64,
 }
@@ -118,6 +122,7 @@ impl Tally {
         self.lost += other.lost;
         self.doubled += other.doubled;
         self.oversold += other.oversold;
+        self.left_to_a_person += other.left_to_a_person;
         self.trace = self.trace.rotate_left(1) ^ other.trace;
     }
 

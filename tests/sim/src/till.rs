@@ -159,6 +159,13 @@ impl Pos {
         changed
     }
 
+    /// Goods leave the shelf for an online order; the shop knows, and no ticket is written.
+    pub fn hand_over(&mut self, article: usize, units: i64) {
+        if let Some(left) = self.on_shelf.get_mut(article) {
+            *left -= units;
+        }
+    }
+
     fn shelve(&mut self, lines: &[Line], times: i64) {
         for line in lines {
             if let Some(left) = self.on_shelf.get_mut(line.article) {

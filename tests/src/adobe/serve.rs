@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, OriginalUri, State as Given};
-use axum::http::{HeaderMap, HeaderValue, Method, Response};
+use axum::extract::{ConnectInfo, State as Given};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use serde_json::{Value, json};
 
 use super::commerce::{Order, Shipment};
@@ -28,8 +28,8 @@ const LINE: &str = "x-stand-in-line";
 pub(crate) async fn any(
     Given(site): Given<Arc<Site>>,
     ConnectInfo(connection): ConnectInfo<Connection>,
-    OriginalUri(address): OriginalUri,
     method: Method,
+    address: Uri,
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {

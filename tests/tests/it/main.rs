@@ -4,7 +4,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
 mod articles;
+mod bigcommerce;
 mod collectors;
+mod counters;
+mod counts;
 mod faults;
 mod kills;
 mod lanes;
@@ -12,6 +15,7 @@ mod online;
 mod outage;
 mod pushed;
 mod restored;
+mod square;
 mod state;
 mod support;
 mod tickets;

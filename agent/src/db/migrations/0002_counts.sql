@@ -12,7 +12,8 @@ ALTER TABLE overwrite ADD COLUMN who TEXT;
 ALTER TABLE overwrite ADD COLUMN state TEXT NOT NULL DEFAULT 'written';
 
 -- Running sums: what moved in all, and what lay there when nothing had moved; no base: never counted.
-CREATE TABLE stock (sku INTEGER PRIMARY KEY, moved INTEGER NOT NULL, base INTEGER) STRICT;
+-- `counted_at`: for when the latest count that was taken in is true.
+CREATE TABLE stock (sku INTEGER PRIMARY KEY, moved INTEGER NOT NULL, base INTEGER, counted_at INTEGER) STRICT;
 INSERT INTO stock (sku, moved) SELECT sku, sum(delta) FROM movement GROUP BY sku;
 -- When a position of the movement stream was reached, about every half minute.
 CREATE TABLE moment (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
@@ -28,8 +29,9 @@ CREATE TABLE stock_count (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, basis TEXT NOT NULL, extent TEXT NOT NULL, taken_at INTEGER,
   seq INTEGER NOT NULL, read_at INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ('applied', 'held', 'refused')),
   articles INTEGER NOT NULL, corrected INTEGER NOT NULL, waiting INTEGER NOT NULL, reasons TEXT NOT NULL,
-  sheet TEXT, who TEXT, decided_at INTEGER, note TEXT
+  sheet TEXT, who TEXT, decided_at INTEGER, note TEXT, hash TEXT, place TEXT
 ) STRICT;
+CREATE INDEX stock_count_name ON stock_count (name, taken_at);
 -- What a count said of each article: 'equal', 'first', 'corrected', 'waits'.
 CREATE TABLE stock_count_line (
   count INTEGER NOT NULL, sku INTEGER NOT NULL, counted INTEGER NOT NULL, due INTEGER, outcome TEXT NOT NULL,
@@ -38,11 +40,13 @@ CREATE TABLE stock_count_line (
 -- Corrections are movements of their own; also of tickets that a shelf count had seen before the ledger did.
 CREATE TABLE correction (
   id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, sku INTEGER NOT NULL, delta INTEGER NOT NULL, count INTEGER,
-  why TEXT NOT NULL, who TEXT NOT NULL, at INTEGER NOT NULL
+  why TEXT NOT NULL, who TEXT NOT NULL, at INTEGER NOT NULL, late INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX correction_seq ON correction (seq);
 -- The latest shelf count of an article: tickets sold before it that come late are in it already.
 CREATE TABLE shelf_count (
-  sku INTEGER PRIMARY KEY, count INTEGER NOT NULL, taken_at INTEGER NOT NULL
+  sku INTEGER PRIMARY KEY, count INTEGER NOT NULL, taken_at INTEGER NOT NULL, until INTEGER NOT NULL, margin INTEGER NOT NULL,
+  seq INTEGER NOT NULL
 ) STRICT;
 
 -- Online orders of each platform that concern this store's shelf. `posted`: units of `handed_over` that are in the ledger, or

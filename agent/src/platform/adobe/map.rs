@@ -122,7 +122,7 @@ impl Search {
 /// A time as the platform writes it: in UTC without a zone.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let at = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
-    let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+    let at = jiff::tz::TimeZone::UTC.to_timestamp(at).ok()?;
     Some(Timestamp(at.as_microsecond()))
 }
 

@@ -15,8 +15,13 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
         return Some(wait);
     }
     let until = http_date(text)?;
-    let from = headers.get(DATE).and_then(|value| http_date(value.to_str().ok()?)).unwrap_or(now);
-    Some(until.since(from))
+    Some(until.since(date(headers).unwrap_or(now)))
+}
+
+/// What time it is at the server, in whole seconds.
+#[must_use]
+pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 /// Whole or decimal seconds: Shopify sends `2.0`.

@@ -66,7 +66,7 @@ pub(super) struct Shop {
     pub(super) faults: VecDeque<Fault>,
     /// Somebody else changes the number right after the next write.
     pub(super) after_next_write: Option<i64>,
-    /// Somebody else changes the number right before the next absolute write.
+    /// Somebody else changes the first number right before the next absolute write.
     pub(super) before_next_absolute: Option<i64>,
     pub(super) slow_absolute: Duration,
     /// An article that is refused by itself.
@@ -121,7 +121,7 @@ impl Connected {
         if !body.numbers.is_empty()
             && let Some(change) = shop.before_next_absolute.take()
         {
-            shop.numbers.values_mut().for_each(|number| *number += change);
+            shop.numbers.values_mut().take(1).for_each(|number| *number += change);
         }
         let mut rows = Vec::new();
         for (item, change) in &body.changes {
@@ -138,8 +138,22 @@ impl Connected {
             shop.markers.insert(item.clone(), body.key.clone());
         }
         let stale = |(item, _, expected): &(String, i64, i64)| shop.numbers.get(item) != Some(expected);
-        if self.traits.compare_and_set && body.numbers.iter().any(stale) {
+        let overtaken: Vec<RowRefusal> = body
+            .numbers
+            .iter()
+            .filter(|row| self.traits.compare_and_set && stale(row))
+            .map(|(item, _, _)| RowRefusal {
+                item: item.clone(),
+                code: "STALE".to_owned(),
+                message: "another number".to_owned(),
+                remedy: RowRemedy::ReadAgain,
+            })
+            .collect();
+        if overtaken.len() == body.numbers.len() && !overtaken.is_empty() {
             return Answer::Stale;
+        }
+        if !overtaken.is_empty() {
+            return Answer::RowsRefused { rows: overtaken };
         }
         for (item, number, _) in &body.numbers {
             assert!(*number >= 0 || !self.traits.floor_zero, "a number below zero was sent");

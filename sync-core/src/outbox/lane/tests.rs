@@ -244,6 +244,48 @@ fn a_repair_fences_its_sku_and_is_dropped_when_it_was_overtaken() {
 }
 
 #[test]
+fn a_repair_goes_on_without_the_rows_that_were_overtaken() {
+    let overtaken = |item: &str| RowRefusal {
+        item: item.to_owned(),
+        code: "STALE".to_owned(),
+        message: "another number".to_owned(),
+        remedy: RowRemedy::ReadAgain,
+    };
+    let mut lane = lane(limits());
+    let repair = |id, sku| Entry { kind: MovementKind::Repair, lines: 0, ..entry(id, sku, 0) };
+    let items = [repair(1, 7), repair(2, 8), repair(3, 9)].map(|entry| BatchItem { entry, units: 0 });
+    lane.repair(BatchId(1), items.to_vec());
+    lane.add(entry(4, 8, -1));
+    assert_eq!(lane.poll(at(0), true), [Action::Send(BatchId(1))]);
+    let outcome = answer(&mut lane, BatchId(1), Answer::RowsRefused { rows: vec![overtaken("item-8")] }, 1);
+    let Outcome::Narrowed { kept, .. } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(kept.iter().map(|item| item.entry.sku).collect::<Vec<_>>(), [SkuId(7), SkuId(9)]);
+    assert_eq!(lane.draft(at(1)).expect("the sale waits for nothing any more").items.len(), 1);
+    assert!(!lane.is_idle(SkuId(7)), "the others are still fenced");
+    assert_eq!(lane.poll(at(1), true), [Action::Send(BatchId(1))]);
+    let rows = vec![overtaken("item-7"), overtaken("item-9")];
+    assert!(matches!(answer(&mut lane, BatchId(1), Answer::RowsRefused { rows }, 2), Outcome::Reopened { .. }));
+    assert!(lane.is_idle(SkuId(7)) && lane.batches().is_empty());
+}
+
+#[test]
+fn a_settling_write_some_of_whose_rows_were_overtaken_is_read_again() {
+    let (mut lane, id) = sent(limits());
+    answer(&mut lane, id, Answer::KeyConflict { message: "cloned".to_owned() }, 1);
+    assert_eq!(lane.poll(at(1), true), [Action::ReadBack(id)]);
+    lane.read_back(id, ReadBackVerdict::WriteAbsolute);
+    assert_eq!(lane.poll(at(1), true), [Action::Send(id)]);
+    let row = RowRefusal {
+        item: "item-7".to_owned(),
+        code: "STALE".to_owned(),
+        message: "another number".to_owned(),
+        remedy: RowRemedy::ReadAgain,
+    };
+    assert_eq!(answer(&mut lane, id, Answer::RowsRefused { rows: vec![row] }, 2), Outcome::ReadAgain);
+    assert_eq!(lane.batches()[&id].stage, Stage::ReadBack);
+}
+
+#[test]
 fn the_latest_value_replaces_those_that_wait() {
     let mut lane = lane(LaneLimits { latest: true, ..limits() });
     lane.add(entry(1, 7, 5));

@@ -14,11 +14,11 @@ fn row(sku: &str, on_hand: i64) -> Absolute {
     Absolute { part: TargetPart { item: sku.to_owned(), per: 1 }, on_hand, expected: 0 }
 }
 
-fn order(text: serde_json::Value) -> wire::Order {
+fn order(text: serde_json::Value) -> Order {
     serde_json::from_value(text).unwrap()
 }
 
-fn one_order(pickup: Option<&str>, items: serde_json::Value) -> wire::Order {
+fn one_order(pickup: Option<&str>, items: serde_json::Value) -> Order {
     let pickup = pickup.map_or_else(|| serde_json::json!({}), |code| serde_json::json!({"pickup_location_code": code}));
     order(serde_json::json!({"entity_id": 7, "increment_id": "000000007", "state": "processing",
         "created_at": "2026-11-23 09:00:00", "updated_at": "2026-11-23 10:00:00", "customer_email": "nobody@example.com",
