@@ -44,6 +44,15 @@ pub(crate) enum Shop {
     Vendure,
 }
 
+/// What follows if a shop cannot be installed: no registry, no npm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// It was asked for: an error.
+    Required,
+    /// It is left out with a notice, and its tests say so.
+    Welcome,
+}
+
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Action {
     /// Install and start shops, all if none is named, and print the variables to export
@@ -78,7 +87,7 @@ impl Shop {
 pub(crate) fn run(action: &Action) -> anyhow::Result<()> {
     match action {
         Action::Start { shops } => {
-            services::leave_running(provide(if shops.is_empty() { &Shop::ALL } else { shops })?);
+            services::leave_running(provide(if shops.is_empty() { &Shop::ALL } else { shops }, Need::Required)?);
             Ok(())
         }
         Action::Env => services::show_running(&folder(), "no shops run; start them with `cargo xtask shops start`"),
@@ -88,11 +97,9 @@ pub(crate) fn run(action: &Action) -> anyhow::Result<()> {
 
 /// Running shops: those of `cargo xtask shops start` if they are the wanted ones, else new ones, which end with the value.
 ///
-/// Without npm they are left out with a notice, and their tests say so.
-///
 /// # Errors
-/// A shop cannot be installed or does not start.
-pub(crate) fn provide(shops: &[Shop]) -> anyhow::Result<Services> {
+/// A shop does not start, or is required and cannot be installed.
+pub(crate) fn provide(shops: &[Shop], need: Need) -> anyhow::Result<Services> {
     if let Some(running) = services::running(&folder()) {
         if shops.iter().all(|shop| running.tells(shop.variable())) {
             return Ok(running);
@@ -100,12 +107,16 @@ pub(crate) fn provide(shops: &[Shop]) -> anyhow::Result<Services> {
         bail!("other shops are running; stop them with `cargo xtask shops stop`");
     }
     let mut services = Services::new(folder());
-    if let Some(program) = ["node", "npm"].into_iter().find(|program| shell::find(program).is_none()) {
-        say::problem(&format!("skipped: {program} is not installed, so no real shop runs; tests that need one say so"));
-        return Ok(services);
-    }
     for shop in shops {
-        install(*shop)?;
+        match (install(*shop), need) {
+            (Ok(()), _) => {}
+            (Err(error), Need::Required) => return Err(error),
+            (Err(error), Need::Welcome) => {
+                let name = shop.name();
+                say::problem(&format!("skipped: {name} cannot be installed ({error:#}); tests that need it say so"));
+                continue;
+            }
+        }
         say::step(&format!("Starting {}", shop.name()));
         match shop {
             Shop::Medusa => start_medusa(&mut services)?,
@@ -128,6 +139,9 @@ fn install(shop: Shop) -> anyhow::Result<()> {
     let (wanted, stamp) = (packages(shop)?, place.join("installed.json"));
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
+    }
+    if let Some(program) = ["node", "npm"].into_iter().find(|program| shell::find(program).is_none()) {
+        bail!("{program} is not installed");
     }
     say::step(&format!("Installing {} from npm; this takes a minute or two, once", shop.name()));
     let mut npm = shell::command("npm");

@@ -6,7 +6,7 @@ use crate::contracts;
 use crate::say;
 use crate::services;
 use crate::shell;
-use crate::shops::{self, Shop};
+use crate::shops::{self, Need, Shop};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -21,7 +21,11 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let contracts = contracts::provide()?;
     let services = services::provide()?;
-    let shops = shops::provide(if options.real_shops { Shop::ALL.as_slice() } else { &[Shop::Vendure] })?;
+    let shops = if options.real_shops {
+        shops::provide(&Shop::ALL, Need::Required)?
+    } else {
+        shops::provide(&[Shop::Vendure], Need::Welcome)?
+    };
     provide_port_maker()?;
     let nextest = shell::succeeds(shell::cargo().args(["nextest", "--version"]));
     let mut tests = shell::cargo();

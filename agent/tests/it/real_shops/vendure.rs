@@ -223,6 +223,14 @@ async fn a_probe_names_what_the_role_lacks_and_what_it_does_not_need() {
     assert!(matches!(refused, CallFailure::LaneRefused { cause: LaneRefusal::Misconfigured, .. }), "{refused:?}");
 }
 
+/// How many were sold, and why others were not.
+fn count(bought: &[Result<String, String>]) -> (i64, String) {
+    let mut reasons: Vec<&str> = bought.iter().filter_map(|result| result.as_ref().err()).map(String::as_str).collect();
+    let sold = bought.len() - reasons.len();
+    reasons.dedup();
+    (i64::try_from(sold).unwrap(), reasons.join("; "))
+}
+
 /// Shoppers of one article at the same moment, while the till sells the same article.
 #[tokio::test]
 async fn shoppers_and_the_till_lose_no_sale_of_the_till() {
@@ -231,8 +239,7 @@ async fn shoppers_and_the_till_lose_no_sale_of_the_till() {
     let Some(shop) = VendureShop::open().await else { return };
     let vendure = connect(shop.settings());
     let alone = shop.stocked(ON_SHELF).await;
-    let bought = join_all((0..20).map(|_| shop.buy(&alone.variant, 1))).await;
-    let by_the_shop = i64::try_from(bought.iter().flatten().count()).unwrap() - ON_SHELF;
+    let (before, _) = count(&join_all((0..20).map(|_| shop.buy(&alone.variant, 1))).await);
     let shirt = shop.stocked(ON_SHELF).await;
     let till = async {
         for _ in 0..AT_THE_TILL {
@@ -240,13 +247,16 @@ async fn shoppers_and_the_till_lose_no_sale_of_the_till() {
         }
     };
     let (bought, ()) = tokio::join!(join_all((0..20).map(|_| shop.buy(&shirt.variant, 1))), till);
-    let sold = i64::try_from(bought.iter().flatten().count()).unwrap();
+    let (sold, refused) = count(&bought);
     let after = shop.stock(&shirt.variant).await;
+    // Once more alone: how close together shoppers come differs from run to run.
+    let alone = shop.stocked(ON_SHELF).await;
+    let (again, alone_refused) = count(&join_all((0..20).map(|_| shop.buy(&alone.variant, 1))).await);
+    let alone_sold = before.max(again);
     eprintln!(
-        "vendure: 20 shoppers of {ON_SHELF} pieces, nobody else there: {} oversold by the shop itself; with {AT_THE_TILL} sold at the till: {} oversold, {after:?}, {} sold online",
-        by_the_shop.max(0),
+        "vendure: 20 shoppers for {ON_SHELF} pieces and nobody else: {alone_sold} sold, {} oversold by the shop itself ({alone_refused}); with {AT_THE_TILL} sold at the till: {sold} sold, {} oversold ({refused}); {after:?}",
+        (alone_sold - ON_SHELF).max(0),
         (sold + AT_THE_TILL - ON_SHELF).max(0),
-        sold
     );
     assert_eq!(after.on_hand, ON_SHELF - AT_THE_TILL, "orders do not move it, and no sale of the till is lost");
 }
@@ -259,7 +269,7 @@ async fn fulfilments_that_meet_our_writes_are_put_right() {
     const SALES: i64 = 6;
     let Some(shop) = VendureShop::open().await else { return };
     let vendure = connect(shop.settings());
-    let (mut lost, mut by_the_shop, mut stale, mut fulfilments) = (0, 0, 0, 0);
+    let (mut lost, mut by_the_shop, mut stale, mut fulfilments, mut put_right) = (0, 0, 0, 0, 0);
     for _ in 0..ROUNDS {
         let shirt = shop.stocked(50).await;
         let mut placed = Vec::new();
@@ -282,12 +292,14 @@ async fn fulfilments_that_meet_our_writes_are_put_right() {
         };
         let (fulfilled, tries) = tokio::join!(staff, till);
         (stale, fulfilments) = (stale + tries, fulfilments + fulfilled);
-        let (after, logged) = (shop.stock(&shirt.variant).await, shop.logged(&shirt.variant).await);
+        let (after, (logged, adjustments)) = (shop.stock(&shirt.variant).await, shop.logged(&shirt.variant).await);
+        // One for what it began with, one for each sale.
+        put_right += (adjustments - 1 - SALES).max(0);
         lost += (after.on_hand - (50 - SALES - fulfilled)).abs();
         by_the_shop += (after.on_hand - logged).abs();
     }
     eprintln!(
-        "vendure: {fulfilments} fulfilments met {} writes of the till: {stale} writes saw it in time and began again, {lost} units lost; number and log of the shop differ by {by_the_shop}",
+        "vendure: {fulfilments} fulfilments met {} writes of the till: {stale} writes saw it in time and began again, {put_right} were put right afterwards, {lost} units lost; number and log of the shop differ by {by_the_shop}",
         ROUNDS * SALES
     );
     assert!(lost <= by_the_shop.max(1), "what is lost is lost by the shop itself, after our last look");

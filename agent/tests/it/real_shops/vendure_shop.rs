@@ -155,13 +155,19 @@ impl VendureShop {
         Stock { on_hand: number(level, "/stockOnHand"), allocated: number(level, "/stockAllocated") }
     }
 
-    /// What the log of movements says is on hand.
-    pub(super) async fn logged(&self, variant: &str) -> i64 {
+    /// What the log of movements says is on hand, and how many adjustments are in it.
+    pub(super) async fn logged(&self, variant: &str) -> (i64, i64) {
         let query = "query($v:ID!){productVariant(id:$v){stockMovements(options:{take:500}){items{...on StockMovement{type quantity}}}}}";
         let found = self.admin(query, json!({"v": variant})).await;
-        let items = found["productVariant"]["stockMovements"]["items"].as_array().unwrap();
-        let moves = |item: &&Value| !matches!(item["type"].as_str(), Some("ALLOCATION" | "RELEASE"));
-        items.iter().filter(moves).map(|item| number(item, "/quantity")).sum()
+        let (mut on_hand, mut adjustments) = (0, 0);
+        for entry in found["productVariant"]["stockMovements"]["items"].as_array().unwrap() {
+            let kind = entry["type"].as_str().unwrap();
+            if !matches!(kind, "ALLOCATION" | "RELEASE") {
+                on_hand += number(entry, "/quantity");
+            }
+            adjustments += i64::from(kind == "ADJUSTMENT");
+        }
+        (on_hand, adjustments)
     }
 
     /// Somebody writes the number in the admin.

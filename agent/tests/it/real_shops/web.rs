@@ -23,6 +23,7 @@ pub(super) struct Place {
 }
 
 /// The shop of this variable; `None`, with a notice, if it does not run.
+#[expect(clippy::print_stderr, reason = "a test that was left out must say so")]
 pub(super) fn place(variable: &str) -> Option<Place> {
     let Ok(text) = std::env::var(variable) else {
         eprintln!("skipped: {variable} is not set; `cargo xtask test --real-shops` starts the shop");
