@@ -41,11 +41,6 @@ fn change(item: &str, units: i64) -> Change {
     }
 }
 
-async fn push(square: &Square, changes: &[Change]) -> Answer {
-    let key = IdempotencyKey::from("key-1");
-    square.send(&key, square.encode(&key, changes).into()).await
-}
-
 fn variation(id: &str, sku: &str, tracked: bool) -> Value {
     json!({"id": id, "type": "ITEM_VARIATION", "version": 3, "present_at_all_locations": true,
         "item_variation_data": {"name": "Mug", "sku": sku, "upc": "4006381333931", "track_inventory": tracked,
