@@ -1,4 +1,4 @@
-//! Runs the stand-in shop, the stand-in door, or both, until it is told to stop.
+//! Runs the stand-in shop, the stand-in door, the stand-in WooCommerce, or several of them, until it is told to stop.
 //!
 //! Prints one line of JSON with the addresses when both are up. A test double: it belongs to no installation.
 
@@ -9,6 +9,7 @@ use clap::Parser;
 use serde_json::json;
 use system_tests::door::{DoorSettings, StandInDoor};
 use system_tests::shop::{NewItem, SchemaChoice, ShopSettings, StandInShop};
+use system_tests::woocommerce::{NewProduct, StandInWoo, WooSettings};
 
 /// A stand-in for an e-commerce platform, for tests, demos and benchmarks.
 #[derive(Debug, Parser)]
@@ -25,6 +26,15 @@ struct Arguments {
     /// Signing secret of the door (`whsec_` and base64); without it the door takes unsigned requests
     #[arg(long)]
     door_secret: Option<String>,
+    /// Also start a WooCommerce, on this port (0: any free one); its key is ck_stand_in:cs_stand_in
+    #[arg(long)]
+    woo_port: Option<u16>,
+    /// The WooCommerce has the companion plugin
+    #[arg(long, requires = "woo_port")]
+    woo_plugin: bool,
+    /// Journal of changes that the WooCommerce applied
+    #[arg(long, requires = "woo_port")]
+    woo_journal: Option<PathBuf>,
     /// Number of articles, named SKU-00000 and so on
     #[arg(long, default_value_t = 1000)]
     skus: u64,
@@ -70,7 +80,11 @@ async fn main() -> anyhow::Result<()> {
         Some(port) => Some(StandInDoor::start(door_settings(&arguments, port)).await?),
         None => None,
     };
-    announce(shop.as_ref(), door.as_ref());
+    let woo = match arguments.woo_port {
+        Some(port) => Some(woocommerce(&arguments, port).await?),
+        None => None,
+    };
+    announce(shop.as_ref(), door.as_ref(), woo.as_ref());
     told_to_stop().await?;
     if let Some(shop) = &shop {
         shop.stop().await;
@@ -78,7 +92,26 @@ async fn main() -> anyhow::Result<()> {
     if let Some(door) = &door {
         door.stop().await;
     }
+    if let Some(woo) = &woo {
+        woo.stop().await;
+    }
     Ok(())
+}
+
+async fn woocommerce(arguments: &Arguments, port: u16) -> anyhow::Result<StandInWoo> {
+    let settings = WooSettings {
+        port,
+        plugin: arguments.woo_plugin,
+        journal: arguments.woo_journal.clone(),
+        keep_journal: false,
+        seed: arguments.seed,
+        ..WooSettings::default()
+    };
+    let woo = StandInWoo::start(settings).await?;
+    for number in 0..arguments.skus {
+        woo.add(NewProduct::stocked(&format!("SKU-{number:05}"), arguments.stock));
+    }
+    Ok(woo)
 }
 
 fn shop_settings(arguments: &Arguments) -> ShopSettings {
@@ -112,7 +145,7 @@ fn door_settings(arguments: &Arguments, port: u16) -> DoorSettings {
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the addresses are this program's output")]
-fn announce(shop: Option<&StandInShop>, door: Option<&StandInDoor>) {
+fn announce(shop: Option<&StandInShop>, door: Option<&StandInDoor>, woo: Option<&StandInWoo>) {
     if shop.is_some_and(|shop| !shop.validates()) {
         eprintln!(
             "standin-shop: NO SCHEMA: requests are NOT checked against the platform's contract; this run proves less"
@@ -123,6 +156,7 @@ fn announce(shop: Option<&StandInShop>, door: Option<&StandInDoor>) {
         "location": shop.map(|shop| shop.location()),
         "validates": shop.is_some_and(|shop| shop.validates()),
         "door": door.map(StandInDoor::url),
+        "woocommerce": woo.map(StandInWoo::url),
     });
     println!("{line}");
 }

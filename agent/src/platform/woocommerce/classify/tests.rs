@@ -1,3 +1,5 @@
+//! What WooCommerce, what stands in front of it and the plugin may answer, and what it is taken for.
+
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
