@@ -125,7 +125,7 @@ impl Product {
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     /// The shop's setting "Enable stock management" is off: nothing keeps a number.
-    pub(crate) keeps_nothing: bool,
+    keeps_nothing: bool,
     products: BTreeMap<u64, Product>,
     next_id: u64,
     next_meta: u64,
@@ -135,6 +135,10 @@ pub(crate) struct Catalogue {
 const FIRST_ID: u64 = 1201;
 
 impl Catalogue {
+    pub(crate) fn new(keeps_numbers: bool) -> Self {
+        Self { keeps_nothing: !keeps_numbers, ..Self::default() }
+    }
+
     /// A fresh number: products and orders share them.
     pub(crate) fn take_id(&mut self) -> u64 {
         self.next_id += 1;

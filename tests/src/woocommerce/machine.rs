@@ -131,7 +131,7 @@ impl Machine {
         Ok(Self {
             journal: Journal::open(settings.journal.as_deref(), settings.keep_journal)?,
             dice: Dice::new(settings.seed),
-            catalogue: Catalogue { keeps_nothing: !settings.manage_stock, ..Catalogue::default() },
+            catalogue: Catalogue::new(settings.manage_stock),
             orders: Orders::default(),
             operations: Operations::default(),
             stats: WooStats::default(),
