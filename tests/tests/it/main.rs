@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+mod adobe;
 mod articles;
 mod collectors;
 mod faults;
@@ -10,6 +11,7 @@ mod kills;
 mod lanes;
 mod online;
 mod outage;
+mod probe;
 mod pushed;
 mod restored;
 mod state;
