@@ -19,8 +19,8 @@ pub use self::connections::{Connection, Parts, WantedValues};
 pub use crate::platform::http::Contents;
 use crate::secret::SecretRef;
 
-pub mod adobe;
-mod connections;
+mod adobe;
+pub mod connections;
 mod count;
 pub mod faults;
 pub mod feeds;

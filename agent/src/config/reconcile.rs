@@ -7,7 +7,9 @@ use serde::Deserialize;
 use sync_core::reconcile::Rules;
 
 use super::ReconcileConfig;
+use super::faults::{ConfigFault, FaultCode};
 use super::resolve::Resolver;
+use crate::schedule::Rhythm;
 
 /// Daily before most shops open.
 const SCHEDULE_DEFAULT: &str = "0 30 4 * * *";
@@ -57,6 +59,12 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, table: ReconcileTable) -> Rec
     let raised: u32 = resolver.number("reconcile.raised_units_max", table.raised_units_max, 0..=1_000_000, 1_000);
     let emptied: u32 = resolver.number("reconcile.emptied_percent_max", table.emptied_percent_max, 1..=100, 10);
     let schedule = table.schedule.unwrap_or_else(|| SCHEDULE_DEFAULT.to_owned());
+    if schedule != "off"
+        && let Err(reason) = Rhythm::cron(&schedule)
+    {
+        let fault = ConfigFault::new(FaultCode::NotAllowed, "reconcile.schedule", reason);
+        resolver.fault(fault.hint("or write `off` to compare only when asked and after counts"));
+    }
     ReconcileConfig {
         schedule: (schedule != "off").then_some(schedule),
         after_count: table.after_count.unwrap_or(true),

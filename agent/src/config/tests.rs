@@ -76,6 +76,7 @@ fn the_example_names_every_key() {
         "DatabaseQueries",
         "DatabaseRules",
         "ShopifyTable",
+        "AdobeTable",
         "WooTable",
         "HttpTable",
         "PushedSettings",

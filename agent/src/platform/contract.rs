@@ -15,7 +15,7 @@ use serde::Serialize;
 use sync_core::model::{EntryId, IdempotencyKey, Quantity, Sku, Timestamp};
 use sync_core::outbox::lane::Writes;
 use sync_core::outbox::settle::Evidence;
-use sync_core::outbox::verdict::{Answer, RowRemedy};
+use sync_core::outbox::verdict::{Answer, RowRefusal, RowRemedy};
 
 use super::transport::WallClock;
 use super::{Absolute, CallFailure, Change, Found, Number, Platform, ReadBack, Seen, Sent, Target, TargetPart, Traits};
@@ -257,7 +257,14 @@ impl Probe<'_> {
     }
 
     /// Sends one unit more; `false` if that is as far as it goes.
-    async fn written(&mut self, step: &'static str, key: &IdempotencyKey, body: &Arc<[u8]>, before: i64, due: i64) -> bool {
+    async fn written(
+        &mut self,
+        step: &'static str,
+        key: &IdempotencyKey,
+        body: &Arc<[u8]>,
+        before: i64,
+        due: i64,
+    ) -> bool {
         let answer = self.platform.send(key, Arc::clone(body)).await;
         if !matches!(answer, Answer::Applied { .. }) {
             self.note(step, Verdict::Unclear, format!("one unit more was not taken: {}", said(&answer)));
@@ -269,7 +276,8 @@ impl Probe<'_> {
                 true
             }
             Some(number) => {
-                let seen = format!("one unit more was taken, but the number went from {before} to {number}, not to {due}");
+                let seen =
+                    format!("one unit more was taken, but the number went from {before} to {number}, not to {due}");
                 self.note(step, Verdict::Broken, seen);
                 false
             }
@@ -318,9 +326,10 @@ impl Probe<'_> {
             (Some(number), Answer::Applied { .. }) if number == due => {
                 (Verdict::Kept, format!("the same request again changed nothing: the number is still {number}"))
             }
-            (Some(number), _) if number == due => {
-                (Verdict::Unclear, format!("the same request again changed nothing, and was answered: {}", said(&answer)))
-            }
+            (Some(number), _) if number == due => (
+                Verdict::Unclear,
+                format!("the same request again changed nothing, and was answered: {}", said(&answer)),
+            ),
             (Some(number), _) => {
                 let seen = format!("the same request again moved the number once more, from {due} to {number}");
                 (Verdict::Broken, seen)
@@ -341,18 +350,17 @@ impl Probe<'_> {
         let key = self.key("compare");
         let body = self.absolute(&key, now.saturating_add(2), now.saturating_add(WRONG_BY));
         let answer = self.platform.send(&key, body).await;
-        let refused = match &answer {
-            Answer::Stale => true,
-            Answer::RowsRefused { rows } => rows.iter().all(|row| row.remedy == RowRemedy::ReadAgain),
-            _ => false,
-        };
+        let overtaken = |rows: &[RowRefusal]| rows.iter().all(|row| row.remedy == RowRemedy::ReadAgain);
+        let refused = matches!(&answer, Answer::Stale)
+            || matches!(&answer, Answer::RowsRefused { rows } if overtaken(rows));
         let (verdict, seen) = match self.rested().await {
             Some(number) if number == now && refused => {
                 (Verdict::Kept, "a number that expects another one than there is was refused".to_owned())
             }
-            Some(number) if number == now => {
-                (Verdict::Unclear, format!("a write that expects a wrong number changed nothing, and was answered: {}", said(&answer)))
-            }
+            Some(number) if number == now => (
+                Verdict::Unclear,
+                format!("a write that expects a wrong number changed nothing, and was answered: {}", said(&answer)),
+            ),
             Some(number) => {
                 let seen = format!("a write that expects a wrong number was taken: {now} became {number}");
                 (Verdict::Broken, seen)
@@ -452,9 +460,9 @@ fn conclusion(traits: &Traits, findings: &[Finding]) -> String {
 fn said(answer: &Answer) -> String {
     match answer {
         Answer::Applied { .. } => "taken".to_owned(),
-        Answer::RowsRefused { rows } | Answer::Mixed { rows, .. } => rows
-            .first()
-            .map_or_else(|| "refused".to_owned(), |row| format!("refused, {}: {}", row.code, row.message)),
+        Answer::RowsRefused { rows } | Answer::Mixed { rows, .. } => {
+            rows.first().map_or_else(|| "refused".to_owned(), |row| format!("refused, {}: {}", row.code, row.message))
+        }
         Answer::NeedsAbsolute { reason } => format!("no relative change is taken: {reason}"),
         Answer::Refused { code, message } => format!("refused, {code}: {message}"),
         Answer::TooLarge => "too large".to_owned(),

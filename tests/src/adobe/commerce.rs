@@ -179,8 +179,11 @@ impl Commerce {
     /// What can be sold: in stock at the sources, less what is reserved.
     #[must_use]
     pub fn salable(&self, sku: &str) -> Decimal {
-        let held: Decimal =
-            self.source_items().filter(|(of, _, item)| *of == sku && item.in_stock).map(|(_, _, item)| item.quantity).sum();
+        let held: Decimal = self
+            .source_items()
+            .filter(|(of, _, item)| *of == sku && item.in_stock)
+            .map(|(_, _, item)| item.quantity)
+            .sum();
         held - Decimal::units(self.reserved.get(sku).copied().unwrap_or(0))
     }
 
@@ -311,9 +314,15 @@ mod tests {
     fn an_order_reserves_and_a_shipment_takes_goods_and_reservation() {
         let mut commerce = shop();
         let order = commerce.place_order(&[("TEA", 3)], None);
-        assert_eq!((commerce.salable("TEA"), commerce.source_item("TEA", "shop").unwrap().quantity), (Decimal::units(4), Decimal::units(5)));
+        assert_eq!(
+            (commerce.salable("TEA"), commerce.source_item("TEA", "shop").unwrap().quantity),
+            (Decimal::units(4), Decimal::units(5))
+        );
         commerce.ship(order, "shop", &[("TEA", 2)]).unwrap();
-        assert_eq!((commerce.salable("TEA"), commerce.source_item("TEA", "shop").unwrap().quantity), (Decimal::units(4), Decimal::units(3)));
+        assert_eq!(
+            (commerce.salable("TEA"), commerce.source_item("TEA", "shop").unwrap().quantity),
+            (Decimal::units(4), Decimal::units(3))
+        );
         assert!(commerce.cancel_order(order));
         assert_eq!(commerce.salable("TEA"), Decimal::units(5));
     }

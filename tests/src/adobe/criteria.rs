@@ -52,9 +52,9 @@ pub(crate) fn read(query: &str) -> Option<Criteria> {
 impl Criteria {
     /// Whether something whose fields `look` tells is wanted; a field that it does not have fits nothing.
     pub(crate) fn fits(&self, look: impl Fn(&str) -> Option<String>) -> bool {
-        self.groups.iter().all(|filters| {
-            filters.iter().any(|filter| look(&filter.field).is_some_and(|found| filter.fits(&found)))
-        })
+        self.groups
+            .iter()
+            .all(|filters| filters.iter().any(|filter| look(&filter.field).is_some_and(|found| filter.fits(&found))))
     }
 
     /// The wanted page. Behind the last one the last one comes again, as collections do.

@@ -67,7 +67,8 @@ impl Desk for Site {
         let header = |name: &str| incoming.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (method, address) = header(LINE).split_once(' ').unwrap_or_default();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
-        let asked = Asked { method, path: path.strip_prefix("/rest/V1/").unwrap_or_default(), query, body: &incoming.body };
+        let asked =
+            Asked { method, path: path.strip_prefix("/rest/V1/").unwrap_or_default(), query, body: &incoming.body };
         let mut state = locked(&self.state);
         *state.stats.operations.entry(format!("{method} {}", asked.path)).or_default() += 1;
         if incoming.kind == On::Token {
@@ -112,7 +113,8 @@ impl State {
                 oauth::check(&self.settings.credentials, &mut self.nonces, parameters, method, address, query)
             }
             Some(("Bearer", token)) => {
-                let known = self.settings.bearer.as_deref() == Some(token) || self.admin_tokens.iter().any(|t| t == token);
+                let known =
+                    self.settings.bearer.as_deref() == Some(token) || self.admin_tokens.iter().any(|t| t == token);
                 if known { Ok(()) } else { Err("token_rejected") }
             }
             Some(_) | None => Err("parameter_absent"),
@@ -163,7 +165,11 @@ impl State {
 
     fn search(&mut self, asked: &Asked<'_>, find: fn(&Self, &Criteria) -> Vec<Value>) -> Reply {
         let Some(criteria) = criteria::read(asked.query) else {
-            return self.invalid(400, "\"%fieldName\" is required. Enter and try again.", &json!({"fieldName": "searchCriteria"}));
+            return self.invalid(
+                400,
+                "\"%fieldName\" is required. Enter and try again.",
+                &json!({"fieldName": "searchCriteria"}),
+            );
         };
         let most = self.settings.page_max;
         if criteria.page_size.is_some_and(|size| size > most) {
@@ -230,7 +236,11 @@ impl State {
     fn write_source_items(&mut self, body: &[u8], origin: Origin<'_>) -> Reply {
         let given: Value = serde_json::from_slice(body).unwrap_or_default();
         let Some(rows) = given["sourceItems"].as_array() else {
-            return self.invalid(400, "\"%fieldName\" is required. Enter and try again.", &json!({"fieldName": "sourceItems"}));
+            return self.invalid(
+                400,
+                "\"%fieldName\" is required. Enter and try again.",
+                &json!({"fieldName": "sourceItems"}),
+            );
         };
         if let Some(most) = self.settings.items_max.filter(|most| rows.len() > *most) {
             let parameters = json!({"type": "Magento\\InventoryApi\\Api\\Data\\SourceItemInterface", "max": most});
@@ -238,7 +248,8 @@ impl State {
         }
         let mut writes = Vec::new();
         for row in rows {
-            let (sku, source) = (row["sku"].as_str().unwrap_or_default(), row["source_code"].as_str().unwrap_or_default());
+            let (sku, source) =
+                (row["sku"].as_str().unwrap_or_default(), row["source_code"].as_str().unwrap_or_default());
             let quantity = row["quantity"].is_number().then(|| Decimal::parse(&row["quantity"].to_string())).flatten();
             let status = row["status"].as_u64().filter(|status| *status < 2);
             let known = self.commerce.sources().iter().any(|one| one == source);

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is not as it must be")]
 
+mod adobe;
 mod articles;
 mod bigcommerce;
 mod collectors;
@@ -13,6 +14,7 @@ mod kills;
 mod lanes;
 mod online;
 mod outage;
+mod probe;
 mod pushed;
 mod restored;
 mod square;

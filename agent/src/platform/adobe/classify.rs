@@ -132,11 +132,9 @@ fn by_prices(reply: &Reply, frozen: &[u8]) -> Option<Answer> {
 }
 
 fn mentions(parameters: &serde_json::Value, sku: &str) -> bool {
-    match parameters {
-        serde_json::Value::Array(listed) => listed.iter().any(|value| value == sku),
-        serde_json::Value::Object(named) => named.values().any(|value| value == sku),
-        _ => false,
-    }
+    let listed = parameters.as_array().into_iter().flatten();
+    let named = parameters.as_object().into_iter().flat_map(|named| named.values());
+    listed.chain(named).any(|value| value == sku)
 }
 
 /// A read, or why there is none.

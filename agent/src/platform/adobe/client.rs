@@ -77,7 +77,8 @@ impl Site {
     ) -> Result<Result<Reply, Unreached>, CallFailure> {
         let mut url = self.at(path);
         let proof = self.proof(&method, url.as_str(), query).await?;
-        let mut proof = HeaderValue::from_str(&proof).map_err(|_| misconfigured("a credential contains characters that no header can carry"))?;
+        let mut proof = HeaderValue::from_str(&proof)
+            .map_err(|_| misconfigured("a credential contains characters that no header can carry"))?;
         proof.set_sensitive(true);
         if !query.is_empty() {
             let pairs: Vec<String> =
@@ -91,8 +92,7 @@ impl Site {
             .header("accept", HeaderValue::from_static("application/json"))
             .header("authorization", proof);
         if let Some(body) = body {
-            request =
-                request.header("content-type", HeaderValue::from_static("application/json")).body(body.to_vec());
+            request = request.header("content-type", HeaderValue::from_static("application/json")).body(body.to_vec());
         }
         Ok(self.http.exchange(request, REPLY_BYTES_MAX).await)
     }
@@ -147,10 +147,9 @@ impl Site {
         // The body may hold a token, so nothing of a reply that is none is shown.
         if reply.as_ref().is_ok_and(|reply| (200..300).contains(&reply.status)) {
             let token = reply.ok().and_then(|reply| serde_json::from_slice::<String>(&reply.body).ok());
-            return token.map(|token| Secret::new(&token)).ok_or_else(|| CallFailure::Passing {
-                wait: None,
-                reason: "the site granted no token".to_owned(),
-            });
+            return token
+                .map(|token| Secret::new(&token))
+                .ok_or_else(|| CallFailure::Passing { wait: None, reason: "the site granted no token".to_owned() });
         }
         read::<String>(reply, (self.clock)()).map(|token| Secret::new(&token))
     }
@@ -177,9 +176,11 @@ impl Site {
     async fn held(&self, skus: &[&str]) -> Result<BTreeMap<String, i64>, CallFailure> {
         let mut held = BTreeMap::new();
         for chunk in skus.chunks(SKUS_MAX) {
-            let search = Search::page(1, self.settings.page)
-                .skus(chunk.iter().copied())
-                .filter("source_code", "eq", &self.settings.source);
+            let search = Search::page(1, self.settings.page).skus(chunk.iter().copied()).filter(
+                "source_code",
+                "eq",
+                &self.settings.source,
+            );
             let page: Page<SourceItem> = self.get("inventory/source-items", search.pairs()).await?;
             // Its database compares without regard to letter case.
             held.extend(page.items.unwrap_or_default().into_iter().map(|item| (item.sku, item.quantity.0)));
@@ -280,7 +281,8 @@ impl Site {
         let search = Search::page(1, 1).filter("source_code", "eq", code);
         let page: Page<SourceItem> = self.get("inventory/source-items", search.pairs()).await?;
         report.facts.push(("articles of the source".to_owned(), page.total_count.to_string()));
-        let _ids: Page<serde_json::Value> = self.get("products", Search::page(1, 1).fields("total_count").pairs()).await?;
+        let _ids: Page<serde_json::Value> =
+            self.get("products", Search::page(1, 1).fields("total_count").pairs()).await?;
         Ok(report)
     }
 }

@@ -44,11 +44,7 @@ impl Signer {
         pairs.sort();
         let joined: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let base = format!("{method}&{}&{}", encoded(address), encoded(&joined.join("&")));
-        let key = format!(
-            "{}&{}",
-            encoded(self.consumer_secret.expose()),
-            encoded(self.access_token_secret.expose())
-        );
+        let key = format!("{}&{}", encoded(self.consumer_secret.expose()), encoded(self.access_token_secret.expose()));
         let signature = sign(key.as_bytes(), base.as_bytes());
         let mut header = "OAuth ".to_owned();
         for (name, value) in &own {

@@ -155,9 +155,7 @@ fn concern(error: &UserError) -> Concern {
         | "NON_MUTABLE_INVENTORY_ITEM"
         | "PRODUCT_DOES_NOT_EXIST"
         | "PRODUCT_VARIANT_DOES_NOT_EXIST"
-        | "MUST_BE_FOR_THIS_PRODUCT" => {
-            Concern::Row(RowRemedy::LookUpAgain)
-        }
+        | "MUST_BE_FOR_THIS_PRODUCT" => Concern::Row(RowRemedy::LookUpAgain),
         _ => Concern::Row(RowRemedy::DeadLetter),
     }
 }

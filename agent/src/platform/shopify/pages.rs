@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 use sync_core::model::{Sku, Timestamp};
 use sync_core::outbox::verdict::LaneRefusal;
 
+use super::MatchBy;
 use super::client::Shop;
 use super::map::{article, moment, numbered};
 use super::wire::pages::{
-    Article, COUNT, CountData, CountVariables, FulfilmentOrder, ITEMS, ITEMS_BY_BARCODE, ItemsData, ItemsVariables, LEVELS, LEVELS_BY_BARCODE, LevelsData,
-    LevelsVariables, ORDER_LINES, ORDERS, OpenLine, OrderLinesData, OrderVariables, OrdersData, OrdersVariables,
-    SHIPMENTS, ShipmentsData,
+    Article, COUNT, CountData, CountVariables, FulfilmentOrder, ITEMS, ITEMS_BY_BARCODE, ItemsData, ItemsVariables,
+    LEVELS, LEVELS_BY_BARCODE, LevelsData, LevelsVariables, ORDER_LINES, ORDERS, OpenLine, OrderLinesData,
+    OrderVariables, OrdersData, OrdersVariables, SHIPMENTS, ShipmentsData,
 };
-use super::MatchBy;
 use crate::platform::transport::status::refusal_detail;
 use crate::platform::{CallFailure, Level, LevelPage, OnlineOrder, OrderLine, OrderPage, OrdersSince};
 
@@ -152,8 +152,8 @@ impl Shop {
     /// The trait's page of orders.
     pub(super) async fn order_page(&self, since: OrdersSince) -> Result<OrderPage, CallFailure> {
         let location = self.location_id().await?;
-        let number = numbered(location)
-            .ok_or_else(|| misconfigured(&format!("`{location}` is no location of Shopify")))?;
+        let number =
+            numbered(location).ok_or_else(|| misconfigured(&format!("`{location}` is no location of Shopify")))?;
         let mut query = format!("assigned_location_id:{number}");
         if let Some(at) = since.changed_after {
             query.push_str(&format!(" AND updated_at:>='{}'", seconds(at)));

@@ -225,7 +225,8 @@ impl Incoming {
             Err(failure) => return answer_not_made(failure),
         };
         // One document for all, so that raising and lowering are entries of one ledger.
-        let ledger = format!("gid://{}/Incoming/{}", settings.app_name, location.rsplit('/').next().unwrap_or_default());
+        let ledger =
+            format!("gid://{}/Incoming/{}", settings.app_name, location.rsplit('/').next().unwrap_or_default());
         let changes: Vec<AdjustRow<'_>> = steps
             .iter()
             .filter(|step| step.now != step.due)
@@ -264,8 +265,7 @@ impl Incoming {
             match self.shop.write(&body, &body, &self.points).await {
                 Answer::Applied { .. } => {}
                 Answer::RowsRefused { rows } => {
-                    let rows =
-                        rows.into_iter().map(|row| RowRefusal { item: step.place.to_owned(), ..row }).collect();
+                    let rows = rows.into_iter().map(|row| RowRefusal { item: step.place.to_owned(), ..row }).collect();
                     return Answer::RowsRefused { rows };
                 }
                 other => return other,

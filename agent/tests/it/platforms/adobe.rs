@@ -52,10 +52,8 @@ impl Both {
     }
 
     async fn write(&self, rows: &[(&str, i64)]) -> Answer {
-        let rows: Vec<Absolute> = rows
-            .iter()
-            .map(|(sku, on_hand)| Absolute { part: part(sku), on_hand: *on_hand, expected: 0 })
-            .collect();
+        let rows: Vec<Absolute> =
+            rows.iter().map(|(sku, on_hand)| Absolute { part: part(sku), on_hand: *on_hand, expected: 0 }).collect();
         let key = IdempotencyKey::from("key-1");
         self.shop.send(&key, self.shop.encode_absolute(&key, &rows).into()).await
     }
@@ -238,7 +236,8 @@ async fn lost_and_senseless_replies_leave_the_outcome_open_and_refusals_do_not()
     }
     next(Fault::Throttled);
     assert!(matches!(both.write(&[("A", 4)]).await, Answer::Throttled { wait: Some(_) }));
-    both.site.fault(FaultRule::next(Fault::Status { status: 503, applied: false, retry_after_s: Some(9) }, 1).on(On::Read));
+    both.site
+        .fault(FaultRule::next(Fault::Status { status: 503, applied: false, retry_after_s: Some(9) }, 1).on(On::Read));
     let failed = both.shop.levels(None).await.unwrap_err();
     assert!(matches!(failed, CallFailure::Passing { wait: Some(_), .. }), "{failed:?}");
     both.site.go_down().await;

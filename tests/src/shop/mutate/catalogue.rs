@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::super::document::{Field, Variables};
 use super::super::state::State;
-use super::checks::{UserError, text, user_error};
 use super::Done;
+use super::checks::{UserError, text, user_error};
 use crate::faults::Incoming;
 
 /// Carries it out.
@@ -19,7 +19,10 @@ pub(crate) fn update(state: &mut State, field: &Field, variables: &Variables, in
     let product = field.text("productId", variables).unwrap_or_default();
     let given = field.argument("variants", variables).and_then(|v| v.as_array().cloned()).unwrap_or_default();
     let Some(item) = state.stock.of_product(&product) else {
-        return refused(state, vec![user_error("PRODUCT_DOES_NOT_EXIST", Some(&["productId"]), "Product does not exist")]);
+        return refused(
+            state,
+            vec![user_error("PRODUCT_DOES_NOT_EXIST", Some(&["productId"]), "Product does not exist")],
+        );
     };
     let variant = super::super::stock::gid("ProductVariant", item.variant);
     let errors: Vec<UserError> =

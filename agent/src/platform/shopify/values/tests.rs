@@ -3,15 +3,14 @@
 use sync_core::model::EntryId;
 
 use super::*;
-use crate::platform::transport::{TransportSettings, client};
 use crate::platform::shopify::{Auth, Location, ShopifySettings};
+use crate::platform::transport::{TransportSettings, client};
 use crate::secret::SecretRef;
 
 fn shop() -> Arc<Shop> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let auth = Auth::StaticToken(SecretRef::Env("NO_SUCH_TOKEN".to_owned()));
-    let settings =
-        ShopifySettings::new("https://shop.example.com".parse().unwrap(), Location::parse("55"), auth);
+    let settings = ShopifySettings::new("https://shop.example.com".parse().unwrap(), Location::parse("55"), auth);
     let clock = Arc::new(|| sync_core::model::Timestamp(0));
     Arc::new(Shop::new(settings, client(&TransportSettings::default()).unwrap(), clock))
 }

@@ -177,17 +177,17 @@ async fn goods_on_order_are_set_however_often_they_are_sent_and_allow_backorders
 async fn a_stale_row_of_a_repair_is_named_and_all_stale_rows_are_one_answer() {
     let both = Both::open(|_| {}).await;
     let items = ["A", "B"].map(|sku| both.standin.add_item(NewItem::stocked(sku, 10)));
-    let row = |item: &str, expected| Absolute {
-        part: TargetPart { item: item.to_owned(), per: 1 },
-        on_hand: 4,
-        expected,
-    };
+    let row =
+        |item: &str, expected| Absolute { part: TargetPart { item: item.to_owned(), per: 1 }, on_hand: 4, expected };
     let send = async |rows: &[Absolute], key: &str| {
         let key = IdempotencyKey::from(key);
         both.shop.send(&key, both.shop.encode_absolute(&key, rows).into()).await
     };
     let Answer::RowsRefused { rows } = send(&[row(&items[0], 10), row(&items[1], 9)], "k1").await else { panic!() };
-    assert_eq!(rows.iter().map(|row| (row.item.clone(), row.remedy)).collect::<Vec<_>>(), [(items[1].clone(), RowRemedy::ReadAgain)]);
+    assert_eq!(
+        rows.iter().map(|row| (row.item.clone(), row.remedy)).collect::<Vec<_>>(),
+        [(items[1].clone(), RowRemedy::ReadAgain)]
+    );
     assert_eq!(both.standin.level("A").unwrap().on_hand(), 10);
     assert_eq!(send(&[row(&items[0], 9), row(&items[1], 9)], "k2").await, Answer::Stale);
     assert!(matches!(send(&[row(&items[0], 10)], "k3").await, Answer::Applied { .. }));
@@ -207,7 +207,10 @@ async fn a_missing_scope_is_named_only_if_it_is_needed() {
     settings.orders = true;
     let shop = Shopify::new(settings, http(), clock());
     let faults = shop.probe().await.unwrap().faults.join("\n");
-    assert!(faults.contains("read_merchant_managed_fulfillment_orders") && !faults.contains("write_products"), "{faults}");
+    assert!(
+        faults.contains("read_merchant_managed_fulfillment_orders") && !faults.contains("write_products"),
+        "{faults}"
+    );
     let refused = shop.orders(OrdersSince::default()).unwrap().await.unwrap_err();
     assert!(matches!(refused, CallFailure::LaneRefused { cause: LaneRefusal::Forbidden, .. }), "{refused:?}");
 }
