@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel}
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::tz::TimeZone;
 use pos_adapters::articles::{self, ArticleSettings};
 use pos_adapters::counts::file::{Candidate, Reader};
 use pos_adapters::counts::{CountKind, ResolvedCount, resolve};
@@ -126,7 +125,6 @@ pub struct Counts {
     /// Sources of sales, by name.
     wakes: Vec<(String, Sender<Wake>)>,
     articles: Option<ArticleSettings>,
-    zone: TimeZone,
     board: CountBoard,
     asks: Receiver<Ask>,
     stopped: bool,
@@ -202,7 +200,6 @@ impl Counts {
             database,
             wakes,
             articles: config.articles.clone(),
-            zone: config.store.timezone.clone(),
             board,
             asks,
             stopped: false,

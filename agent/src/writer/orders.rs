@@ -97,8 +97,9 @@ impl Writer {
     }
 
     /// Takes a page in. Returns the sources that have to be read again, because a ticket waited for one of the orders.
-use crate::ingest::Wake;
-use crate::platform::{Number, OnlineOrder};
+    fn take_orders(&mut self, request: &OrdersRequest) -> Result<Vec<String>, DbError> {
+        let Some(runtime) = self.lanes.get(request.lane) else { return Ok(Vec::new()) };
+        let (lane, number) = (runtime.id, runtime.traits.number);
         let mut state = db::orders::poll_state(&self.conn, lane)?;
         let read = match &request.read {
             Ok(read) => read,

@@ -118,6 +118,7 @@ impl Bench {
             extent: Extent::Whole,
             segment: Segment::new("sales#0"),
             lines: lines.iter().map(line).collect(),
+            online_order: None,
         };
         let (told, stored) = channel();
         let told = Mutex::new(told);
