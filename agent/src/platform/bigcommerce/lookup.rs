@@ -3,7 +3,7 @@
 //! The inventory lists tracked items by SKU, many at a time; the catalogue knows everything else, one article number at a
 //! time: barcodes, what is not tracked, SKUs with a comma in them. What a product's variants share is said by the product.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sync_core::model::Sku;
 
@@ -163,6 +163,7 @@ impl Client {
     /// left out.
     pub(super) async fn numbers(&self, items: &[ItemId]) -> Result<BTreeMap<ItemId, i64>, CallFailure> {
         let mut numbers = BTreeMap::new();
+        let items: BTreeSet<ItemId> = items.iter().copied().collect();
         let of = |variants: bool| -> Vec<i64> {
             items
                 .iter()
@@ -189,8 +190,8 @@ impl Client {
             }
         }
         for item in items {
-            if !numbers.contains_key(item) && self.exists(*item).await? {
-                numbers.insert(*item, 0);
+            if !numbers.contains_key(&item) && self.exists(item).await? {
+                numbers.insert(item, 0);
             }
         }
         Ok(numbers)
