@@ -173,10 +173,12 @@ async fn a_killed_agent_finds_out_what_became_of_its_last_request() {
         let bench = Bench::new(mode, 11).await;
         bench.shop.fault(FaultRule::next(Fault::Stall { hold_ms: 200 }, 4));
         let agent = bench.setup.start().unwrap();
-        bench.sell(|| bench.shop.stats().faults.contains_key("stall")).await;
+        let selling = bench.registers.open(Duration::from_millis(8));
+        until("a request is under way", LONG, || Ok(bench.shop.stats().faults.contains_key("stall"))).await.unwrap();
         agent.kill().unwrap();
         let agent = bench.setup.start().unwrap();
-        bench.sell(|| true).await;
+        until("tickets are sold", LONG, || Ok(selling.tickets() >= TICKETS)).await.unwrap();
+        selling.close().unwrap();
         bench.must_be_exact(agent, &format!("{mode:?} killed")).await;
     }
 }
@@ -186,11 +188,15 @@ async fn a_plugin_that_comes_and_goes_doubles_nothing() {
     let bench = Bench::new(Mode::Found, 5).await;
     bench.shop.fault(FaultRule { count: Some(4), ..FaultRule::some(Fault::ReplyLost, 100) });
     let agent = bench.setup.start().unwrap();
-    bench.sell(|| true).await;
+    let selling = bench.registers.open(Duration::from_millis(8));
+    let sold = async |tickets: u64| until("tickets are sold", LONG, || Ok(selling.tickets() >= tickets)).await.unwrap();
+    sold(TICKETS).await;
     bench.shop.with(|machine, _| machine.switch_plugin(false));
-    bench.sell(|| bench.shop.stats().routes.keys().any(|route| route == "POST /wc/v3/products/batch")).await;
+    let goes_without = || bench.shop.stats().routes.contains_key("POST /wc/v3/products/batch");
+    until("it goes without the plugin", LONG, || Ok(goes_without())).await.unwrap();
     bench.shop.with(|machine, _| machine.switch_plugin(true));
-    bench.sell(|| true).await;
+    sold(selling.tickets() + TICKETS).await;
+    selling.close().unwrap();
     bench.must_be_exact(agent, "comes and goes").await;
 }
 
