@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// Only the parsers of what tills write, each beside a count of the lines of the same bytes
     #[arg(long, conflicts_with = "peers")]
     parsers: bool,
+    /// Only reconciliation: 50,000 articles with 1 % drift at each platform's own limits
+    #[arg(long, conflicts_with_all = ["peers", "parsers"])]
+    reconcile: bool,
     /// Fewer samples: shows that it works, proves little
     #[arg(long)]
     quick: bool,
@@ -32,6 +35,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         return shell::hand_over_to(command);
     }
     let agent = build::agent()?;
+    if options.reconcile {
+        let program = build::doubles(Doubles::Release, &["reconcile"])?.remove(0);
+        let mut command = shell::command(program);
+        command.arg("--agent").arg(agent);
+        if options.quick {
+            command.args(["--articles", "2000"]);
+        }
+        return shell::hand_over_to(command);
+    }
     if options.peers {
         return peers::run(&agent, options.quick);
     }
