@@ -169,13 +169,13 @@ mod tests {
     fn medusa_and_vendure_name_all_that_is_missing_or_wrong_at_once() {
         let medusa =
             "kind = \"medusa\"\nurl = \"https://shop.example.com\"\nlocation = \"Main Street\"\nkey = \"env:KEY\"\n";
-        assert_eq!(faults(medusa), [] as [&str; 0]);
+        assert_eq!(faults(medusa), Vec::<String>::new());
         let wrong = "kind = \"medusa\"\nurl = \"http://shop.example.com\"\nkey = \"sk_0123456789\"\ncurrency = \"euro\"\nin_flight = 99\nsettle = \"1d\"\n";
         let keys = ["currency", "in_flight", "key", "location", "settle", "url"];
         assert_eq!(faults(wrong), keys.map(|key| format!("platform[0].{key}")));
         let vendure = "kind = \"vendure\"\nurl = \"https://shop.example.com/admin-api\"\nkey = \"env:KEY\"\n";
-        assert_eq!(faults(vendure), [] as [&str; 0]);
-        assert_eq!(faults(&format!("{vendure}match = \"barcode\"\nbarcode_field = \"ean\"\n")), [] as [&str; 0]);
+        assert_eq!(faults(vendure), Vec::<String>::new());
+        assert_eq!(faults(&format!("{vendure}match = \"barcode\"\nbarcode_field = \"ean\"\n")), Vec::<String>::new());
         for field in ["", "barcode_field = \"e-a-n\"\n", "barcode_field = \"1st\"\n"] {
             let table = format!("{vendure}match = \"sku-then-barcode\"\n{field}");
             assert_eq!(faults(&table), ["platform[0].barcode_field"], "{field}");

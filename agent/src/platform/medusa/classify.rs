@@ -106,9 +106,9 @@ mod tests {
         assert!(unknown(200, "<html>log in</html>"));
         assert!(unknown(502, "<html>bad gateway</html>"));
         assert!(matches!(answer(500, r#"{"type":"unknown_error","message":"x"}"#, JSON), Answer::Unknown { .. }));
-        let cause = |status| match answer(status, r#"{"message":"Unauthorized"}"#, JSON) {
-            Answer::LaneRefused { cause, .. } => Some(cause),
-            _ => None,
+        let cause = |status| {
+            let refused = answer(status, r#"{"message":"Unauthorized"}"#, JSON);
+            if let Answer::LaneRefused { cause, .. } = refused { Some(cause) } else { None }
         };
         assert_eq!(cause(401), Some(LaneRefusal::Unauthorised));
         assert_eq!(cause(404), Some(LaneRefusal::Misconfigured));

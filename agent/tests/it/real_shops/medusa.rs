@@ -32,9 +32,9 @@ async fn an_article_is_found_by_its_sku_or_barcode_and_only_if_it_can_hold_stock
     assert_eq!(found(&medusa, "no such & thing?").await, Found::Unknown);
 
     let elsewhere = shop.article(json!({})).await;
-    let reason = |found: Found| match found {
-        Found::Unusable { reason } => reason,
-        other => panic!("{other:?}"),
+    let reason = |found: Found| {
+        let Found::Unusable { reason } = found else { panic!("it can hold stock") };
+        reason
     };
     assert!(reason(found(&medusa, &elsewhere.sku).await).contains("not stocked at the location"));
     let activating = connect(MedusaSettings { activate_missing: true, ..shop.settings() });
@@ -234,7 +234,7 @@ async fn units_on_order_are_told_and_backorders_follow_them() {
 async fn a_probe_says_what_is_there_and_what_is_wrong() {
     let Some(shop) = MedusaShop::open().await else { return };
     let report = connect(shop.settings()).probe().await.unwrap();
-    assert_eq!(report.faults, [] as [String; 0]);
+    assert_eq!(report.faults, Vec::<String>::new());
     let location = report.facts.iter().find(|(name, _)| name == "location").unwrap();
     assert_eq!(location.1, format!("{} ({})", shop.location_name, shop.location));
     let wrong = MedusaSettings { location: Location::parse("sloc_none"), ..shop.settings() };

@@ -39,11 +39,11 @@ pub(super) async fn write_as(
 pub(super) async fn ring_up(platform: &dyn Platform, item: &str, change: i64) -> usize {
     for tries in 0..TRIES_MAX {
         let number = shown(platform, item).await.unwrap();
-        match write(platform, item, number, number + change).await {
-            Answer::Applied { .. } => return tries,
-            Answer::Stale => {}
-            other => panic!("{other:?}"),
+        let answer = write(platform, item, number, number + change).await;
+        if matches!(answer, Answer::Applied { .. }) {
+            return tries;
         }
+        assert_eq!(answer, Answer::Stale);
     }
     panic!("others were there {TRIES_MAX} times");
 }
@@ -54,12 +54,9 @@ pub(super) async fn found(platform: &dyn Platform, sku: &str) -> Found {
 }
 
 pub(super) fn one_part(found: &Found) -> (String, i64, i64) {
-    match found {
-        Found::Target { target: Target { parts }, on_hand, .. } if parts.len() == 1 => {
-            (parts[0].item.clone(), parts[0].per, on_hand[0])
-        }
-        other => panic!("{other:?}"),
-    }
+    let Found::Target { target: Target { parts }, on_hand, .. } = found else { panic!("{found:?}") };
+    assert_eq!(parts.len(), 1, "{found:?}");
+    (parts[0].item.clone(), parts[0].per, on_hand[0])
 }
 
 /// Every number of the location.

@@ -200,7 +200,7 @@ async fn prices_and_what_may_be_sold_before_it_is_there_are_told_without_touchin
 async fn a_probe_names_what_the_role_lacks_and_what_it_does_not_need() {
     let Some(shop) = VendureShop::open().await else { return };
     let report = connect(shop.settings()).probe().await.unwrap();
-    assert_eq!(report.faults, [] as [String; 0]);
+    assert_eq!(report.faults, Vec::<String>::new());
     assert!(report.facts.iter().any(|(name, _)| name == "location"));
     let folder = tempfile::tempdir().unwrap();
     let with = |key: String| {

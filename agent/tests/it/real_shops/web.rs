@@ -29,9 +29,13 @@ pub(super) fn place(variable: &str) -> Option<Place> {
         eprintln!("skipped: {variable} is not set; `cargo xtask test --real-shops` starts the shop");
         return None;
     };
+    Some(read(&text))
+}
+
+fn read(text: &str) -> Place {
     let (login, address) = text.rsplit_once('@').unwrap();
     let (user, password) = login.split_once(':').unwrap();
-    Some(Place { user: user.to_owned(), password: password.to_owned(), base: format!("http://{address}") })
+    Place { user: user.to_owned(), password: password.to_owned(), base: format!("http://{address}") }
 }
 
 /// A client that reaches nothing but loopback.
