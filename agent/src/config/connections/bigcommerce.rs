@@ -104,8 +104,7 @@ impl ConnectionTable for BigCommerceTable {
         let location: u32 = resolver.number(&key("location"), self.location, 1..=i64::from(i32::MAX), 1);
         let durations = SHORTEST..=LONGEST;
         let read_lag = resolver.duration(&key("read_lag"), self.read_lag.as_deref(), durations.clone(), READ_LAG);
-        let settle_after =
-            resolver.duration(&key("settle"), self.settle.as_deref(), durations, SETTLE_AFTER);
+        let settle_after = resolver.duration(&key("settle"), self.settle.as_deref(), durations, SETTLE_AFTER);
         let (token, url) = (token?, base_url?.parse().ok()?);
         let settings = BigCommerceSettings {
             channel: self.channel,

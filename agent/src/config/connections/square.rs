@@ -61,10 +61,8 @@ impl ConnectionTable for SquareTable {
             .required(&key("token"), self.token, "a reference to an access token, as `file:/etc/tillsync/token`")
             .and_then(|token| reference(resolver, &key("token"), &token));
         let (token, url) = (token?, base_url?.parse().ok()?);
-        let settings = SquareSettings {
-            match_by: match_by(self.r#match),
-            ..SquareSettings::new(url, location?, token.clone())
-        };
+        let settings =
+            SquareSettings { match_by: match_by(self.r#match), ..SquareSettings::new(url, location?, token.clone()) };
         Some(Arc::new(SquareConfig { name: LaneName::new(name), token, settings, key: key("token") }))
     }
 }
