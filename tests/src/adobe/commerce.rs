@@ -107,6 +107,9 @@ pub struct Shipment {
     pub items: Vec<(u64, String, i64)>,
 }
 
+/// Article, source, by how much its number changed.
+pub type Moved = (String, String, Decimal);
+
 /// Everything.
 #[derive(Debug, Clone, Default)]
 pub struct Commerce {
@@ -241,7 +244,7 @@ impl Commerce {
         order: u64,
         source: &str,
         units: &[(&str, i64)],
-    ) -> Result<(u64, Vec<(String, String, Decimal)>), String> {
+    ) -> Result<(u64, Vec<Moved>), String> {
         const REFUSED: &str = "Not all of your products are available in the requested quantity.";
         for (sku, units) in units {
             let held = self.source_item(sku, source).map_or(Decimal::ZERO, |item| item.quantity);

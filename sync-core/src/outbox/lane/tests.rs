@@ -511,7 +511,8 @@ impl World {
                     *sum = sum.saturating_add(entry.delta);
                 }
             }
-            Outcome::Kept | Outcome::ToReadBack | Outcome::ReadAgain => {}
+            // No repairs in this model.
+            Outcome::Narrowed { .. } | Outcome::Kept | Outcome::ToReadBack | Outcome::ReadAgain => {}
         }
     }
 
