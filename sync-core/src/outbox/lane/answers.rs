@@ -88,10 +88,6 @@ impl Lane {
                 self.recovered();
                 self.drop_repair(id, "the number was changed by others before it was repaired".to_owned())
             }
-            // It never took effect, so nothing is to be judged: the numbers are read again and the change added to them.
-            Answer::Stale if self.limits.writes == Writes::Absolute && !batch.maybe_applied => {
-                self.to_absolute(id, "the number was changed by others before it was written".to_owned())
-            }
             Answer::Stale => self.read_again(id, now, jitter),
             Answer::InProgress => {
                 batch.maybe_applied = true;

@@ -224,9 +224,9 @@ fn a_number_that_others_changed_before_it_was_written_is_read_again() {
     lane.poll(at(0), true);
     lane.read_back(BatchId(1), ReadBackVerdict::WriteAbsolute);
     assert_eq!(lane.poll(at(0), true), [Action::Send(BatchId(1))]);
-    assert_eq!(answer(&mut lane, BatchId(1), Answer::Stale, 1), Outcome::ToReadBack);
+    assert_eq!(answer(&mut lane, BatchId(1), Answer::Stale, 1), Outcome::ReadAgain);
     assert_eq!(lane.batches()[&BatchId(1)].stage, Stage::Base, "it is worked out anew, not judged");
-    assert_eq!(lane.poll(at(1), true), [Action::ReadBack(BatchId(1))]);
+    assert_eq!(lane.poll(at(100), true), [Action::ReadBack(BatchId(1))]);
 }
 
 #[test]
