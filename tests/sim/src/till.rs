@@ -196,6 +196,7 @@ fn transaction(register: usize, record: &Record) -> Transaction {
         status: if record.voided { TransactionStatus::Cancelled } else { TransactionStatus::Completed },
         extent: Extent::Whole,
         segment: Segment::new(format!("journal-{register}")),
+        online_order: None,
         lines: lines.collect(),
     }
 }
