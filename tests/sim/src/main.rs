@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Parser;
 use sim::known;
-use sim::run::{Given, Outcome, Shared, run};
+use sim::run::{Given, Shared, run};
 use sim::tally::Tally;
 
 /// The deterministic simulation of stores, tills, disks, networks and shops.
@@ -53,7 +53,8 @@ impl Cli {
 
 /// A seed that no run had before.
 fn fresh() -> anyhow::Result<u64> {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("the clock is before 1970")?;
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("the clock is before 1970")?;
     Ok(since.as_secs() * 10_000)
 }
 
@@ -84,7 +85,9 @@ fn simulate(shared: &Shared, cli: &Cli) -> anyhow::Result<bool> {
     }
     report(&sum, start);
     if !failed.is_empty() {
-        say(&format!("Failed: {failed:?}. Add them to tests/sim/seeds.txt; look at one with --only --seeds 1 --first SEED --trace"));
+        say(&format!(
+            "Failed: {failed:?}. Add them to tests/sim/seeds.txt; look at one with --only --seeds 1 --first SEED --trace"
+        ));
     }
     let unfired = sum.unfired();
     let enough = sum.store_days >= sim::tally::DAYS_ENOUGH;
@@ -128,6 +131,7 @@ const SEEDS_MAX: u64 = 400;
 
 #[cfg(feature = "negative-controls")]
 fn controls(shared: &Shared, cli: &Cli) -> anyhow::Result<bool> {
+    use sim::run::Outcome;
     use tillsync::sabotage::{Rule, break_rule};
     let mut all_caught = true;
     for rule in Rule::ALL {
@@ -153,7 +157,11 @@ fn controls(shared: &Shared, cli: &Cli) -> anyhow::Result<bool> {
         let missed = RUNS - u64::try_from(took.len()).unwrap_or(0);
         all_caught &= missed == 0;
         let median = took.get(took.len() / 2).map_or_else(|| "none".to_owned(), u64::to_string);
-        say(&format!("{:<20} median {median} seeds, most {:?}, missed {missed} of {RUNS}; {example}", rule.name(), took.last()));
+        say(&format!(
+            "{:<20} median {median} seeds, most {:?}, missed {missed} of {RUNS}; {example}",
+            rule.name(),
+            took.last()
+        ));
     }
     break_rule(None);
     Ok(all_caught)

@@ -148,8 +148,7 @@ impl World {
         let class = Class::ALL.get(dice.index(Class::ALL.len())).copied().unwrap_or(Class::Keyed);
         let time = SimTime::begin();
         let articles = usize::try_from(dice.between(20, 60)).unwrap_or(20);
-        let on_shelf: Vec<i64> =
-            (0..articles).map(|_| i64::try_from(dice.between(60, 200)).unwrap_or(60)).collect();
+        let on_shelf: Vec<i64> = (0..articles).map(|_| i64::try_from(dice.between(60, 200)).unwrap_or(60)).collect();
         let front = Front::new(class, on_shelf.clone(), dice.fork(), time.clone());
         let setup = Setup {
             disk: Disk::new(dice.next()),
@@ -414,10 +413,12 @@ impl World {
         }
     }
 
-    /// Only where the platform can keep an order apart from a number that we write: with keys, changes, or a comparison.
+    /// Only where the platform can tell an order from a change whose outcome is unknown. Elsewhere the number that is read
+    /// back can be right by coincidence, and only the next count finds the difference.
     fn order(&mut self) {
         let (article, units) = (self.dice.index(self.pos.on_shelf().len()), 1);
-        if self.setup.front.class() != Class::AbsoluteBlind && self.setup.front.sell(article, units) {
+        let can_tell = matches!(self.setup.front.class(), Class::KeylessEvidence | Class::AbsoluteCas);
+        if can_tell && self.setup.front.sell(article, units) {
             self.tally.fault("platform: online order");
             trace::line(self.setup.time.elapsed(), || format!("online order of article {article}"));
             self.pos.hand_over(article, units);

@@ -16,7 +16,8 @@ fn no_sale_is_lost_or_doubled_whatever_fails() {
     let first = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() * 1_000;
     let mut sum = Tally::default();
     for seed in known::seeds().into_iter().chain(FIXED).chain(first..first + FRESH) {
-        let outcome = run(&Given { seed, days: DAYS, shared: &shared }).unwrap_or_else(|error| panic!("seed {seed}: {error:#}"));
+        let outcome =
+            run(&Given { seed, days: DAYS, shared: &shared }).unwrap_or_else(|error| panic!("seed {seed}: {error:#}"));
         assert_eq!(outcome.finding, None, "seed {seed} of {DAYS} days: add it to tests/sim/seeds.txt");
         sum.add(&outcome.tally);
     }
