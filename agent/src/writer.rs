@@ -13,6 +13,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::cell::Cell;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Duration;
@@ -271,6 +272,8 @@ pub struct Writer {
     db_path: std::path::PathBuf,
     /// Folds the log beside the writer; without one it is folded between groups.
     checkpointer: Option<SyncSender<()>>,
+    /// Beside the writer or between groups, the log could not be folded.
+    fold_failed: Arc<AtomicBool>,
     lines_text: String,
     published: Duration,
     synchronous_full: bool,
@@ -367,6 +370,7 @@ impl Writer {
             lines_since_checkpoint: 0,
             db_path,
             checkpointer: None,
+            fold_failed: Arc::default(),
             lines_text: String::new(),
             published: Duration::ZERO,
             // As opened.
@@ -383,7 +387,7 @@ impl Writer {
 
     /// Runs until [`Command::Stop`].
     pub fn run(mut self, commands: &Receiver<Command>) {
-        self.checkpointer = Some(spawn_checkpointer(self.db_path.clone()));
+        self.checkpointer = Some(spawn_checkpointer(self.db_path.clone(), Arc::clone(&self.fold_failed)));
         self.start();
         let mut turn = self.next_turn();
         loop {
@@ -408,6 +412,11 @@ impl Writer {
 
     /// Lets what was pending at the start leave.
     pub fn start(&mut self) {
+        // An earlier run may have died between a failed fsync and its mending.
+        if let Err(fault) = self.fold_whole() {
+            self.failed(&fault);
+            return;
+        }
         self.act();
         self.publish();
     }
@@ -503,17 +512,28 @@ impl Writer {
         if self.commits_since_checkpoint > 0 && self.lanes.iter().all(|runtime| runtime.lane.next_deadline().is_none())
         {
             self.commits_since_checkpoint = 0;
-            if let Err(error) = self.conn.execute_batch("PRAGMA wal_checkpoint(RESTART)") {
-                tracing::warn!(%error, "Cannot fold the write-ahead log; it is tried again later");
+            if let Err(source) = self.conn.execute_batch("PRAGMA wal_checkpoint(RESTART)") {
+                self.failed(&DbError::Step { step: "fold the write-ahead log", source });
             }
         }
     }
 
+    /// Copies all of the log into the database file and begins it anew. After a failed fsync this is the only way to be
+    /// sure: the system takes the pages that it could not write for clean, says of the next fsync that all is well, and
+    /// a log with a hole ends there after a power cut, whatever was acknowledged behind it.
+    fn fold_whole(&self) -> Result<(), DbError> {
+        // A reader that is in the way only keeps the log from being emptied.
+        self.conn
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(step("fold the write-ahead log"))
+    }
+
     /// One group: apply, commit, act.
     fn group(&mut self, mut group: VecDeque<Command>, commands: &Receiver<Command>) {
+        self.broken |= self.fold_failed.swap(false, Ordering::AcqRel);
         if self.broken {
             // What a failed commit left in the log must be on the disk before anything of it is sent.
-            if let Err(fault) = self.rebuild().and_then(|()| self.sync_now()) {
+            if let Err(fault) = self.rebuild().and_then(|()| self.fold_whole()).and_then(|()| self.sync_now()) {
                 self.failed(&fault);
                 self.put_back(group);
                 return;
@@ -798,7 +818,7 @@ impl Writer {
                     // A full queue means that one is under way.
                     let _already_asked = checkpointer.try_send(());
                 }
-                None => note_fold(fold(&self.conn)),
+                None => note_fold(fold(&self.conn), &self.fold_failed),
             }
         }
     }
@@ -888,12 +908,12 @@ pub(crate) fn jitter() -> Jitter {
 }
 
 /// Folds the write-ahead log beside the writer, so that its fsyncs are not in the way of a sale.
-fn spawn_checkpointer(path: std::path::PathBuf) -> SyncSender<()> {
+fn spawn_checkpointer(path: std::path::PathBuf, failed: Arc<AtomicBool>) -> SyncSender<()> {
     let (asked, asks) = std::sync::mpsc::sync_channel::<()>(1);
     let beside = move || {
         let Ok(conn) = Connection::open(&path) else { return };
         while asks.recv().is_ok() {
-            note_fold(fold(&conn));
+            note_fold(fold(&conn), &failed);
         }
     };
     if let Err(error) = std::thread::Builder::new().name("checkpoint".to_owned()).spawn(beside) {
@@ -907,9 +927,11 @@ fn fold(conn: &Connection) -> Result<(), String> {
     conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(|e| e.to_string())
 }
 
-fn note_fold(folded: Result<(), String>) {
+/// What was not folded is folded whole before the next group.
+fn note_fold(folded: Result<(), String>, failed: &AtomicBool) {
     if let Err(error) = folded {
-        tracing::warn!(error, "Cannot fold the write-ahead log; it is tried again later");
+        tracing::warn!(error, "Cannot fold the write-ahead log; it is tried again");
+        failed.store(true, Ordering::Release);
     }
 }
 

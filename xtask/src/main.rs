@@ -1,5 +1,5 @@
 //! Project commands: `cargo xtask demo`, `test`, `services`, `shops`, `lint`, `check-targets`, `bench`, `fuzz`, `kill-matrix`,
-//! `model-check`, `soak`, `docs`.
+//! `model-check`, `sim`, `soak`, `docs`.
 //!
 //! Owns how the project is built, run and measured on a developer's machine and in CI. Links nothing of the
 //! product: it starts programs, so that it compiles in seconds and cannot see more than a user sees.
@@ -16,6 +16,7 @@ mod say;
 mod services;
 mod shell;
 mod shops;
+mod sim;
 mod targets;
 mod tests;
 
@@ -58,6 +59,8 @@ enum Command {
     KillMatrix(long::Options),
     /// Search the models of the protocol exhaustively
     ModelCheck(model_check::Options),
+    /// Live whole stores from seeds, with everything failing, and compare at quiet moments
+    Sim(sim::Options),
     /// Sell for hours under random faults and kills
     Soak(long::Options),
     /// Write the generated files again: the configuration's schema and reference
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&options),
         Command::KillMatrix(options) => long::run("kill-matrix", &options),
         Command::ModelCheck(options) => model_check::run(&options),
+        Command::Sim(options) => sim::run(&options),
         Command::Soak(options) => long::run("soak", &options),
         Command::Docs => docs::run(),
     };

@@ -185,7 +185,10 @@ impl Agent {
     #[must_use]
     pub fn state(&self) -> String {
         let facts = self.board.facts();
-        format!("{:?} {:?} {:?} clock {:?} fault {:?}", self.turn, self.handed, facts.lanes, facts.clock_note, facts.fault)
+        format!(
+            "{:?} {:?} {:?} clock {:?} fault {:?}",
+            self.turn, self.handed, facts.lanes, facts.clock_note, facts.fault
+        )
     }
 
     /// The reader goes back some records, as one that met a re-written file.
@@ -256,8 +259,7 @@ impl Agent {
                 *handed += transactions.len();
                 let cursor = CursorUpdate { item: register.to_string(), state: Some(handed.to_string()) };
                 let chunk = Chunk { transactions, cursors: vec![cursor], ..Chunk::default() };
-                let command =
-                    Command::Chunk { source: 0, run: self.run, chunk, backlog: None, room: Place::alone() };
+                let command = Command::Chunk { source: 0, run: self.run, chunk, backlog: None, room: Place::alone() };
                 let _writer_lives = self.sender.send(command);
             }
         }

@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod dice;
+pub mod known;
 pub mod run;
 pub mod shop;
 pub mod tally;

@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use faulty_vfs::{Disk, Faults};
 use sync_core::retry::RetryLimits;
-use tillsync::platform::transport::HttpClient;
+use tillsync::platform::transport::{HttpClient, ProxyChoice, TransportSettings, client};
 use tillsync::secret::SecretRef;
 
 use crate::agent::{Agent, Setup, look};
@@ -26,17 +27,47 @@ const QUIET_MAX: Duration = Duration::from_hours(72);
 /// Moments of a run at most: more means that time stands still.
 const MOMENTS_MAX: u64 = 50_000_000;
 
+/// What runs share.
+pub struct Shared {
+    http: HttpClient,
+    token: SecretRef,
+    /// Holds the token; removed at the end.
+    _file: TokenFile,
+}
+
+struct TokenFile(PathBuf);
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        // It holds no secret; a file that stays behind does no harm.
+        let _gone = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Shared {
+    /// Prepares this process for runs.
+    ///
+    /// # Errors
+    /// If the file system in memory is refused, or the shop's token cannot be written.
+    pub fn new() -> anyhow::Result<Self> {
+        faulty_vfs::install()?;
+        tillsync::connect::install_tls();
+        let http = client(&TransportSettings { proxy: ProxyChoice::Direct, ..TransportSettings::default() })?;
+        let path = std::env::temp_dir().join(format!("tillsync-sim-{}.token", std::process::id()));
+        std::fs::write(&path, "test-token").context("cannot write the token of the simulated shop")?;
+        let token = SecretRef::parse(&format!("file:{}", path.display()))?;
+        Ok(Self { http, token, _file: TokenFile(path) })
+    }
+}
+
 /// What a run is given.
-#[derive(Clone)]
-pub struct Given {
+pub struct Given<'a> {
     /// All that is left to chance.
     pub seed: u64,
     /// How long.
     pub days: u64,
-    /// For HTTP platforms.
-    pub http: HttpClient,
-    /// Where the shop's token is.
-    pub token: SecretRef,
+    /// See [`Shared`].
+    pub shared: &'a Shared,
 }
 
 /// What came of it.
@@ -98,8 +129,7 @@ struct World {
 ///
 /// # Errors
 /// What keeps the simulation itself from running; what the agent does wrong is a [`Finding`].
-pub fn run(given: &Given) -> anyhow::Result<Outcome> {
-    faulty_vfs::install()?;
+pub fn run(given: &Given<'_>) -> anyhow::Result<Outcome> {
     tillsync::writer::seed_jitter(given.seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
@@ -113,20 +143,19 @@ pub fn run(given: &Given) -> anyhow::Result<Outcome> {
 }
 
 impl World {
-    fn new(given: &Given) -> Self {
+    fn new(given: &Given<'_>) -> Self {
         let mut dice = Dice::new(given.seed);
         let class = Class::ALL.get(dice.index(Class::ALL.len())).copied().unwrap_or(Class::Keyed);
         let time = SimTime::begin();
         let articles = usize::try_from(dice.between(20, 60)).unwrap_or(20);
-        let on_shelf: Vec<i64> =
-            (0..articles).map(|_| i64::try_from(dice.between(60, 200)).unwrap_or(60)).collect();
+        let on_shelf: Vec<i64> = (0..articles).map(|_| i64::try_from(dice.between(60, 200)).unwrap_or(60)).collect();
         let front = Front::new(class, on_shelf.clone(), dice.fork(), time.clone());
         let setup = Setup {
             disk: Disk::new(dice.next()),
             time,
             front,
-            http: given.http.clone(),
-            token: given.token.clone(),
+            http: given.shared.http.clone(),
+            token: given.shared.token.clone(),
             epoch: format!("{:032x}", u128::from(dice.next())),
             retry: RetryLimits { first: Duration::from_millis(500), max: Duration::from_mins(10) },
         };
@@ -384,10 +413,12 @@ impl World {
         }
     }
 
-    /// Only where the platform can keep an order apart from a number that we write: with keys, changes, or a comparison.
+    /// Only where the platform can tell an order from a change whose outcome is unknown. Elsewhere the number that is read
+    /// back can be right by coincidence, and only the next count finds the difference.
     fn order(&mut self) {
         let (article, units) = (self.dice.index(self.pos.on_shelf().len()), 1);
-        if self.setup.front.class() != Class::AbsoluteBlind && self.setup.front.sell(article, units) {
+        let can_tell = matches!(self.setup.front.class(), Class::KeylessEvidence | Class::AbsoluteCas);
+        if can_tell && self.setup.front.sell(article, units) {
             self.tally.fault("platform: online order");
             trace::line(self.setup.time.elapsed(), || format!("online order of article {article}"));
             self.pos.hand_over(article, units);
@@ -494,10 +525,10 @@ impl Temper {
             tickets_a_day: (6, 14),
             trouble: dice.between(10, 300),
             faults: Faults {
-                read_error_ppm: ppm(dice, 300),
-                write_error_ppm: ppm(dice, 300),
-                full_ppm: ppm(dice, 300),
-                sync_error_ppm: ppm(dice, 1000),
+                read_error_ppm: ppm(dice, 1000),
+                write_error_ppm: ppm(dice, 500),
+                full_ppm: ppm(dice, 500),
+                sync_error_ppm: ppm(dice, 8000),
             },
             crashes: dice.between(0, 250),
             outages: dice.between(0, 60),

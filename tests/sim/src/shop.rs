@@ -216,8 +216,7 @@ impl Front {
     /// A shop that begins with these numbers.
     #[must_use]
     pub fn new(class: Class, numbers: Vec<i64>, dice: Dice, time: SimTime) -> Self {
-        let inside =
-            Inside { shop: Shop::new(numbers), dice, weather: Weather::default(), tally: Tally::default() };
+        let inside = Inside { shop: Shop::new(numbers), dice, weather: Weather::default(), tally: Tally::default() };
         Self { inside: Arc::new(Mutex::new(inside)), time, class }
     }
 

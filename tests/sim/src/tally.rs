@@ -50,6 +50,9 @@ pub const CLASSES: [&str; 42] = [
     "class: numbers without compare-and-set",
 ];
 
+/// Store-days from which on every class must have fired.
+pub const DAYS_ENOUGH: u64 = 20_000;
+
 /// Sums of one or many runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {

@@ -3,10 +3,8 @@
 //! This is the independent model: `on_shelf` is kept by adding up what the tickets say, and asks the agent nothing.
 //! A register's journal only grows; a later record of the same ticket replaces the earlier one.
 
-use sync_core::model::{
-    LineItem, Quantity, Segment, Sku, Timestamp, Transaction, TransactionKey, TransactionStatus,
-};
 use sync_core::model::{Extent, LineKind};
+use sync_core::model::{LineItem, Quantity, Segment, Sku, Timestamp, Transaction, TransactionKey, TransactionStatus};
 
 use crate::dice::Dice;
 

@@ -151,17 +151,14 @@ fn read_back(shop: &Shop, ids: &[String]) -> Vec<u8> {
     let nodes: Vec<_> = ids
         .iter()
         .map(|id| {
-            item(id)
-                .and_then(|item| shop.number(item))
-                .map(|number| json!({"id": id, "inventoryLevel": level(number)}))
+            item(id).and_then(|item| shop.number(item)).map(|number| json!({"id": id, "inventoryLevel": level(number)}))
         })
         .collect();
     json!({"data": {"nodes": nodes}}).to_string().into_bytes()
 }
 
 fn probe() -> Vec<u8> {
-    let scopes: Vec<_> =
-        tillsync::platform::shopify::SCOPES.iter().map(|scope| json!({"handle": scope})).collect();
+    let scopes: Vec<_> = tillsync::platform::shopify::SCOPES.iter().map(|scope| json!({"handle": scope})).collect();
     json!({"data": {
         "shop": {"name": "Shop", "myshopifyDomain": "shop.example.com"},
         "location": {"id": "gid://shopify/Location/1", "name": "Store", "isActive": true},
