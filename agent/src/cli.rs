@@ -153,7 +153,9 @@ pub enum Command {
         action: count::CountAction,
     },
     /// Online orders that this store hands out: what is promised and still on the shelf.
-    #[command(after_help = "Examples:\n  tillsync orders             units promised, by order\n  tillsync orders --json")]
+    #[command(
+        after_help = "Examples:\n  tillsync orders             units promised, by order\n  tillsync orders --json"
+    )]
     Orders(ListArgs),
     /// Prices and units on order that the shop is told: how the lists stand, and what is held for a person.
     #[command(

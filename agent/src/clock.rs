@@ -113,11 +113,7 @@ impl Clock {
             );
         }
         let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if state.behind {
-            Some("the computer's clock was set back: check the date and time")
-        } else {
-            None
-        }
+        if state.behind { Some("the computer's clock was set back: check the date and time") } else { None }
     }
 }
 

@@ -289,7 +289,11 @@ impl Reconciler {
                 return Err(Trouble::Platform(format!("it has more than {PAGES_MAX} pages of numbers")));
             }
             let read = again(|| lane.platform.levels(next.clone())).await?;
-            shown.extend(read.levels.into_iter().map(|level| Shown { item: level.item, sku: level.sku, number: level.number }));
+            shown.extend(read.levels.into_iter().map(|level| Shown {
+                item: level.item,
+                sku: level.sku,
+                number: level.number,
+            }));
             next = read.next;
             if next.is_none() {
                 break;
@@ -522,7 +526,8 @@ impl Reconciler {
             }
             if tokio::time::Instant::now() >= until {
                 return Err(Trouble::Platform(
-                    "its online orders have not been read since, and its numbers cannot be judged without them".to_owned(),
+                    "its online orders have not been read since, and its numbers cannot be judged without them"
+                        .to_owned(),
                 ));
             }
             tokio::time::sleep(BUSY_WAIT).await;

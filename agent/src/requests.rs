@@ -103,7 +103,8 @@ pub fn serve(
         }
         match wakes.recv_timeout(SCAN_EVERY) {
             Ok(Wake::Stop) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
-            Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume | Wake::Settle(_)) | Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+            Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume | Wake::Settle(_))
+            | Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
     }
 }

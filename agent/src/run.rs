@@ -243,16 +243,7 @@ fn start(
     let (wake, wakes) = channel();
     let upkeep = upkeep::Upkeep::new(config, folder, Arc::clone(clock), commands.clone());
     helpers.push((wake, spawn("upkeep", move || upkeep.run(&wakes))?));
-    Ok(Parts {
-        writer,
-        commands,
-        sources,
-        doors,
-        helpers,
-        counts,
-        count_board,
-        _events: FileEvents::watch(watched),
-    })
+    Ok(Parts { writer, commands, sources, doors, helpers, counts, count_board, _events: FileEvents::watch(watched) })
 }
 
 fn reconcile_ask(who: &str) -> reconcile::Ask {

@@ -285,19 +285,14 @@ pub mod rfc3339 {
     pub(crate) mod option {
         use super::{Deserialize, Deserializer, Serializer, Timestamp, parse, text};
 
-        pub(crate) fn serialize<S: Serializer>(
-            at: &Option<Timestamp>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
+        pub(crate) fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
             match at {
                 Some(at) => serializer.serialize_some(&text(*at)),
                 None => serializer.serialize_none(),
             }
         }
 
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<Timestamp>, D::Error> {
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
             Option::<String>::deserialize(deserializer)?
                 .map(|at| parse(&at).map_err(serde::de::Error::custom))
                 .transpose()

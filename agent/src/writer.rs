@@ -11,10 +11,10 @@
 //! back to their stored cursors, and answers are kept and applied again. Nothing is decided here that the pure
 //! core could decide.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::cell::Cell;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Duration;
 
@@ -523,9 +523,7 @@ impl Writer {
     /// a log with a hole ends there after a power cut, whatever was acknowledged behind it.
     fn fold_whole(&self) -> Result<(), DbError> {
         // A reader that is in the way only keeps the log from being emptied.
-        self.conn
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(step("fold the write-ahead log"))
+        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(step("fold the write-ahead log"))
     }
 
     /// One group: apply, commit, act.
@@ -844,7 +842,8 @@ impl Writer {
 
     /// Tells the board; rarely enough that a busy lane does not pay for it.
     fn publish(&mut self) {
-        if self.since(self.published) < PUBLISH_MIN && self.lanes.iter().any(|runtime| runtime.lane.waiting_len() > 100) {
+        if self.since(self.published) < PUBLISH_MIN && self.lanes.iter().any(|runtime| runtime.lane.waiting_len() > 100)
+        {
             return;
         }
         self.published = self.clock.steady();

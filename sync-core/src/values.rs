@@ -191,14 +191,16 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_told_and_an_article_that_is_not_listed_keeps_its_price() {
-        let verdict = judged(ValueKind::Price, &[("A", "1"), ("B", "2"), ("C", "3")], &[("A", "1"), ("B", "2.2"), ("D", "4")]);
+        let verdict =
+            judged(ValueKind::Price, &[("A", "1"), ("B", "2"), ("C", "3")], &[("A", "1"), ("B", "2.2"), ("D", "4")]);
         assert_eq!(skus(&verdict.apply), ["B", "D"]);
         assert!(verdict.hold.is_empty());
     }
 
     #[test]
     fn a_price_of_nothing_or_less_is_held_and_the_others_are_told() {
-        let verdict = judged(ValueKind::Price, &[("A", "1"), ("B", "2")], &[("A", "0"), ("B", "2.1"), ("C", "-1"), ("D", "0")]);
+        let verdict =
+            judged(ValueKind::Price, &[("A", "1"), ("B", "2")], &[("A", "0"), ("B", "2.1"), ("C", "-1"), ("D", "0")]);
         assert_eq!(skus(&verdict.apply), ["B"]);
         assert_eq!(skus(&verdict.hold), ["A", "C"]);
         assert_eq!(verdict.reasons.len(), 1);

@@ -80,7 +80,13 @@ impl CheckReport {
     /// The file is refused.
     #[must_use]
     pub fn refused(faults: &ConfigFaults) -> Self {
-        Self { config: faults.file.clone(), ok: false, faults: faults.faults.clone(), probes: Vec::new(), contract: None }
+        Self {
+            config: faults.file.clone(),
+            ok: false,
+            faults: faults.faults.clone(),
+            probes: Vec::new(),
+            contract: None,
+        }
     }
 
     /// Adds what was seen.

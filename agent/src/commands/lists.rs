@@ -52,7 +52,13 @@ const HELD: &str = "SELECT id, feed AS list, kind, datetime(held_at / 1000000, '
          reasons, state, note FROM value_hold";
 
 pub(super) fn orders(config: &Config, args: &ListArgs, out: &mut Output) -> anyhow::Result<u8> {
-    list(config, &format!("{ONLINE} ORDER BY platform, online_order"), args, "No online order waits for this store.", out)
+    list(
+        config,
+        &format!("{ONLINE} ORDER BY platform, online_order"),
+        args,
+        "No online order waits for this store.",
+        out,
+    )
 }
 
 pub(super) fn prices(config: &Config, action: Option<&PricesAction>, out: &mut Output) -> anyhow::Result<u8> {

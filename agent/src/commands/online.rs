@@ -24,7 +24,9 @@ pub(super) fn check(path: &Path, args: &CheckArgs, out: &mut Output) -> anyhow::
         for probe in sources(&config) {
             report.add(probe);
         }
-        for probe in crate::counts::check::probes(&config, &crate::db::StateFolder::shared(&config.state.path).database()) {
+        for probe in
+            crate::counts::check::probes(&config, &crate::db::StateFolder::shared(&config.state.path).database())
+        {
             report.add(probe);
         }
         for probe in platforms(&config)? {

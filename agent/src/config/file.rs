@@ -12,8 +12,8 @@ use pos_adapters::receipts::ReceiptSettings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::feeds::FeedTable;
 use super::adobe::AdobeTable;
+use super::feeds::FeedTable;
 use super::medusa::MedusaTable;
 use super::online::{BuffersTable, OnlineOrdersTable};
 use super::reconcile::ReconcileTable;

@@ -50,18 +50,7 @@ pub(super) const SOURCE_KINDS: (&[&str], &[&str]) = (&["file", "database", "seri
 /// Kinds of `[[platform]]` of this build, and those that others have.
 pub(super) const PLATFORM_KINDS: (&[&str], &[&str]) = (
     &["shopify", "http", "adobe-commerce", "bigcommerce", "medusa", "square", "vendure", "woocommerce"],
-    &[
-        "magento",
-        "prestashop",
-        "shopware",
-        "saleor",
-        "commercetools",
-        "amazon",
-        "ebay",
-        "lightspeed",
-        "ecwid",
-        "wix",
-    ],
+    &["magento", "prestashop", "shopware", "saleor", "commercetools", "amazon", "ebay", "lightspeed", "ecwid", "wix"],
 );
 
 /// Where each key stands, by its path.

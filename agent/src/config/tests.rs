@@ -196,7 +196,7 @@ fn kinds_of_other_builds_are_told_from_mistakes() {
     );
     check("[[source]]\nname = \"b\"\n", FIRST, FaultCode::Missing, "source[1]", "`kind` is missing");
     check(
-        "[[platform]]\nkind = \"woocommerce\"\n",
+        "[[platform]]\nkind = \"prestashop\"\n",
         FIRST + 1,
         FaultCode::NotInThisBuild,
         "platform[0].kind",

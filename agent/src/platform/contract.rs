@@ -351,8 +351,8 @@ impl Probe<'_> {
         let body = self.absolute(&key, now.saturating_add(2), now.saturating_add(WRONG_BY));
         let answer = self.platform.send(&key, body).await;
         let overtaken = |rows: &[RowRefusal]| rows.iter().all(|row| row.remedy == RowRemedy::ReadAgain);
-        let refused = matches!(&answer, Answer::Stale)
-            || matches!(&answer, Answer::RowsRefused { rows } if overtaken(rows));
+        let refused =
+            matches!(&answer, Answer::Stale) || matches!(&answer, Answer::RowsRefused { rows } if overtaken(rows));
         let (verdict, seen) = match self.rested().await {
             Some(number) if number == now && refused => {
                 (Verdict::Kept, "a number that expects another one than there is was refused".to_owned())

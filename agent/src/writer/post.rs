@@ -101,9 +101,7 @@ impl Writer {
             if known_to == Some(index) {
                 self.conn
                     .prepare_cached("INSERT INTO exempt VALUES (?1, ?2, ?3, 1, ?4)")
-                    .and_then(|mut statement| {
-                        statement.execute(params![runtime.id, seq.0, sku.0, delta.micros()])
-                    })
+                    .and_then(|mut statement| statement.execute(params![runtime.id, seq.0, sku.0, delta.micros()]))
                     .map_err(step("record what a platform knows"))?;
                 continue;
             }

@@ -185,7 +185,10 @@ impl Mapper {
                 register: text(columns.register),
                 sold_at: self.time(cell(first, columns.sold_at)),
                 status: TransactionStatus::Completed,
-                online_order: columns.online_order.map(|at| cell(first, at).text()).filter(|text| !text.trim().is_empty()),
+                online_order: columns
+                    .online_order
+                    .map(|at| cell(first, at).text())
+                    .filter(|text| !text.trim().is_empty()),
                 extent: Extent::Whole,
                 segment: self.segment.clone(),
                 lines: Vec::new(),

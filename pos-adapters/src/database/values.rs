@@ -29,7 +29,9 @@ pub(crate) fn plan(
     if let Some(query) = query {
         settings.queries.products = Some(query.to_owned());
     } else if kind == ValueKind::Incoming {
-        return Err(vec![fault("no profile knows purchase orders: give a `query` with the columns `sku` and `quantity`")]);
+        return Err(vec![fault(
+            "no profile knows purchase orders: give a `query` with the columns `sku` and `quantity`",
+        )]);
     }
     let plan = Plan::new(&settings, zone).map_err(|faults| {
         let own = |fault: &SettingFault| fault.key == "queries.products";

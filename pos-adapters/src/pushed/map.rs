@@ -171,11 +171,9 @@ fn change(key: &Key, zone: &TimeZone, store: &str, batch: &str, posted: PostedCh
         ChangeWord::Return => LineKind::Return,
         ChangeWord::Receipt => LineKind::Receipt,
         ChangeWord::Pick => LineKind::Sale,
-        ChangeWord::Adjustment
-        | ChangeWord::Edit
-        | ChangeWord::Void
-        | ChangeWord::Correction
-        | ChangeWord::Mixed => LineKind::Adjustment,
+        ChangeWord::Adjustment | ChangeWord::Edit | ChangeWord::Void | ChangeWord::Correction | ChangeWord::Mixed => {
+            LineKind::Adjustment
+        }
     };
     let transaction = Transaction {
         key: joined(&[&key.name, "change", store, batch, &posted.id.0]),

@@ -153,7 +153,12 @@ fn ticket(reference: Option<&str>, register: &str, skus: &[&str]) -> Transaction
         segment: Segment::from("f"),
         lines: skus
             .iter()
-            .map(|sku| LineItem { sku: Sku::from(*sku), delta: Quantity::default(), kind: LineKind::Sale, ignored: None })
+            .map(|sku| LineItem {
+                sku: Sku::from(*sku),
+                delta: Quantity::default(),
+                kind: LineKind::Sale,
+                ignored: None,
+            })
             .collect(),
     }
 }

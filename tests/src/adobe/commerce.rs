@@ -108,7 +108,7 @@ pub struct Shipment {
 }
 
 /// Article, source, by how much its number changed.
-pub type Moved = (String, String, Decimal);
+pub(super) type Moved = (String, String, Decimal);
 
 /// Everything.
 #[derive(Debug, Clone, Default)]

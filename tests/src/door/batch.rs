@@ -42,8 +42,7 @@ fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: 
     Option::deserialize(deserializer)
 }
 
-const KINDS: [&str; 9] =
-    ["sale", "return", "receipt", "adjustment", "edit", "void", "correction", "pick", "mixed"];
+const KINDS: [&str; 9] = ["sale", "return", "receipt", "adjustment", "edit", "void", "correction", "pick", "mixed"];
 
 impl<'a> Batch<'a> {
     /// Reads and checks a body.

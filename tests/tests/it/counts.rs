@@ -157,9 +157,11 @@ async fn a_count_of_the_database_of_a_pos_corrects_what_the_pos_changed_without_
     let tables = "[[count]]\nname = \"night\"\nkind = \"database\"\nsource = \"pos\"\nevery = \"1d\"\n";
     let store = Store::new(folder.path(), tables, &source).await;
     let running = store.setup.start().unwrap();
-    until("the agent has looked", LONG, || Ok(store.setup.log_text().contains("Tillsync") && store.setup.state().join("tillsync.db").exists()))
-        .await
-        .unwrap();
+    until("the agent has looked", LONG, || {
+        Ok(store.setup.log_text().contains("Tillsync") && store.setup.state().join("tillsync.db").exists())
+    })
+    .await
+    .unwrap();
     let first = store.json(&["count", "now", "night", "--json"]);
     assert_eq!(first[0]["state"], "applied", "{first}\n{}", store.setup.log_text());
     sell("A", 2);

@@ -49,7 +49,8 @@ struct Shop {
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let done = runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(all(&Arguments::parse())));
+    let done =
+        runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(all(&Arguments::parse())));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -89,10 +90,12 @@ async fn all(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 async fn open(name: &str, skus: &[String]) -> anyhow::Result<Shop> {
-    let token = |kind: &str, more: String| format!("[[platform]]\nkind = \"{kind}\"\ntoken = \"env:{TOKEN_NAME}\"\n{more}");
+    let token =
+        |kind: &str, more: String| format!("[[platform]]\nkind = \"{kind}\"\ntoken = \"env:{TOKEN_NAME}\"\n{more}");
     Ok(match name {
         "shopify" => {
-            let shop = StandInShop::start(ShopSettings { schema: SchemaChoice::Off, ..ShopSettings::default() }).await?;
+            let shop =
+                StandInShop::start(ShopSettings { schema: SchemaChoice::Off, ..ShopSettings::default() }).await?;
             for sku in skus {
                 shop.add_item(NewItem::stocked(sku, STOCK));
             }
@@ -101,7 +104,9 @@ async fn open(name: &str, skus: &[String]) -> anyhow::Result<Shop> {
             Shop {
                 table,
                 page: 250,
-                change: Box::new(move |sku| drop(one.change_elsewhere(sku, 1))),
+                change: Box::new(move |sku| {
+                    let _found = one.change_elsewhere(sku, 1);
+                }),
                 right: Box::new(move |sku| two.level(sku).is_some_and(|level| level.on_hand() == STOCK)),
             }
         }
@@ -118,7 +123,9 @@ async fn open(name: &str, skus: &[String]) -> anyhow::Result<Shop> {
             Shop {
                 table,
                 page: 100,
-                change: Box::new(move |sku| drop(one.change_elsewhere(sku, 1))),
+                change: Box::new(move |sku| {
+                    let _found = one.change_elsewhere(sku, 1);
+                }),
                 right: Box::new(move |sku| two.stock(sku) == Some(STOCK)),
             }
         }
@@ -132,8 +139,12 @@ async fn open(name: &str, skus: &[String]) -> anyhow::Result<Shop> {
             Shop {
                 table: token("bigcommerce", more),
                 page: 1000,
-                change: Box::new(move |sku| drop(one.with(|machine, now| machine.change_elsewhere(sku, 1, now)))),
-                right: Box::new(move |sku| two.with(|machine, _| machine.level(sku).is_some_and(|level| level.on_hand == STOCK))),
+                change: Box::new(move |sku| {
+                    let _found = one.with(|machine, now| machine.change_elsewhere(sku, 1, now));
+                }),
+                right: Box::new(move |sku| {
+                    two.with(|machine, _| machine.level(sku).is_some_and(|level| level.on_hand == STOCK))
+                }),
             }
         }
         "square" => {
@@ -146,7 +157,9 @@ async fn open(name: &str, skus: &[String]) -> anyhow::Result<Shop> {
             Shop {
                 table: token("square", more),
                 page: 1000,
-                change: Box::new(move |sku| drop(one.with(|machine, now| machine.change_elsewhere(sku, 1, now)))),
+                change: Box::new(move |sku| {
+                    let _found = one.with(|machine, now| machine.change_elsewhere(sku, 1, now));
+                }),
                 right: Box::new(move |sku| two.with(|machine, _| machine.stock_of(sku) == Some(STOCK))),
             }
         }
@@ -174,9 +187,8 @@ async fn open(name: &str, skus: &[String]) -> anyhow::Result<Shop> {
 async fn run(binary: &Path, name: &str, shop: &Shop, skus: &[String]) -> anyhow::Result<bool> {
     let folder = std::env::temp_dir().join(format!("reconcile-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).context("cannot make the folder")?;
-    let count: String = std::iter::once("sku,quantity\n".to_owned())
-        .chain(skus.iter().map(|sku| format!("{sku},{STOCK}\n")))
-        .collect();
+    let count: String =
+        std::iter::once("sku,quantity\n".to_owned()).chain(skus.iter().map(|sku| format!("{sku},{STOCK}\n"))).collect();
     std::fs::write(folder.join("count.csv"), count).context("cannot write the count")?;
     let top = format!(
         "[reconcile]\nschedule = \"off\"\nafter_count = false\nconfirm_after = \"{CONFIRM_S}s\"\n[[count]]\nname = \"shelf\"\nkind = \"file\"\nbasis = \"shelf\"\nextent = \"full\"\npath = {:?}\nsettle = \"200ms\"\n",

@@ -43,7 +43,8 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let done = runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(soak(&Arguments::parse())));
+    let done =
+        runtime.context("cannot start the runtime").and_then(|runtime| runtime.block_on(soak(&Arguments::parse())));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -63,7 +64,8 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
     let minutes = if arguments.quick { 1 } else { arguments.minutes.max(1) };
     let beside = std::env::current_exe().context("cannot find this program")?.with_file_name("tillsync");
     let binary = arguments.agent.clone().unwrap_or(beside);
-    let folder = arguments.work.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("soak-{}", std::process::id())));
+    let folder =
+        arguments.work.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("soak-{}", std::process::id())));
     std::fs::create_dir_all(folder.join("sales")).context("cannot make the folder")?;
     let skus: Vec<String> = (0..ARTICLES).map(|number| format!("SOAK-{number:04}")).collect();
     let tills = (1..=REGISTERS).map(|number| till(&folder, &skus, number)).collect();
@@ -112,7 +114,10 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
     say(&format!("memory after the first tenth {before} KiB, at the end {memory} KiB, peak {peak} KiB"));
     let database = kib(&world.setup.database());
     say(&format!("database {database} KiB, {} bytes a ticket", database * 1024 / tickets.max(1)));
-    say(&format!("lost {}, doubled {}, conserved {}", outcome.report.lost, outcome.report.doubled, outcome.audit.conserved));
+    say(&format!(
+        "lost {}, doubled {}, conserved {}",
+        outcome.report.lost, outcome.report.doubled, outcome.audit.conserved
+    ));
     if !outcome.is_exact() {
         say(&outcome.complaint());
     }
