@@ -48,7 +48,9 @@ fn dependencies_between_the_crates_point_one_way() {
         assert!(!named.contains(above), "`pos-adapters` may not depend on {above}");
     }
     let agent = read("agent/Cargo.toml");
-    assert!(!dependencies(&agent).contains("system-tests"), "no line of the agent knows the stand-ins");
+    // Its tests may put connections in front of stand-ins; the program may not.
+    let of_the_program = agent.split("[dev-dependencies]").next().unwrap_or_default();
+    assert!(!dependencies(of_the_program).contains("system-tests"), "no line of the agent knows the stand-ins");
 }
 
 #[test]

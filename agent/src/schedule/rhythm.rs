@@ -46,7 +46,7 @@ impl Rhythm {
         // also begun an hour, and a few hours, earlier.
         (0..4)
             .filter_map(|hours| cron.find_previous_occurrence(&(local - chrono::TimeDelta::hours(hours)), true).ok())
-            .filter(|found| *found <= local)
+            .filter_map(|found| first_pass(found, &local))
             .max()
             .and_then(|found| stamp(&found))
             .unwrap_or(now)
@@ -79,6 +79,18 @@ impl fmt::Display for Rhythm {
             Self::Every(every) => write!(f, "every {every:?}"),
         }
     }
+}
+
+/// What was found, or the same reading of the clock before it was set back, if only that is not after `local`.
+fn first_pass(found: DateTime<chrono_tz::Tz>, local: &DateTime<chrono_tz::Tz>) -> Option<DateTime<chrono_tz::Tz>> {
+    if found <= *local {
+        return Some(found);
+    }
+    // Lord Howe Island sets its clocks back by half an hour, everybody else by one.
+    [60, 30]
+        .into_iter()
+        .map(|minutes| found.clone() - chrono::TimeDelta::minutes(minutes))
+        .find(|earlier| earlier.naive_local() == found.naive_local() && earlier <= local)
 }
 
 fn local(zone: chrono_tz::Tz, at: Timestamp) -> Option<DateTime<chrono_tz::Tz>> {

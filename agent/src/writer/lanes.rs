@@ -495,8 +495,9 @@ impl Writer {
                 return Ok(());
             }
         };
-        let late = self.restored.is_catching_up();
+        let catching_up = self.restored.is_catching_up();
         for (sku, found) in skus.iter().zip(found) {
+            let late = catching_up || runtime.lane.is_uncertain(*sku);
             let (state, target, title, note) = match found {
                 Found::Target { target, on_hand, title } => {
                     for (part, number) in target.parts.iter().zip(on_hand) {

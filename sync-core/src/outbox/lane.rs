@@ -559,6 +559,13 @@ impl Lane {
         !self.spilled && !self.by_sku.contains_key(&sku) && !self.busy_skus.contains_key(&sku)
     }
 
+    /// Something of this SKU waits that may be in effect already: a number read now may hold it.
+    #[must_use]
+    pub fn is_uncertain(&self, sku: SkuId) -> bool {
+        let ids = self.by_sku.get(&sku).into_iter().flatten();
+        ids.filter_map(|id| self.waiting.get(id)).any(|waiting| waiting.entry.uncertain)
+    }
+
     /// Whether one more request may be sent now.
     #[must_use]
     pub fn has_free_request(&self, now: Timestamp) -> bool {

@@ -68,7 +68,8 @@ fn every_code_of_both_mutations_has_its_answer() {
     let said = |code: &str| format!("said {code}");
     assert_eq!(user_errors(&rowless_error("IDEMPOTENCY_CONCURRENT_REQUEST")), Answer::InProgress);
     for code in ["CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"] {
-        assert_eq!(user_errors(&row_error(code)), Answer::Stale, "{code}");
+        let rows = vec![row(2, code, RowRemedy::ReadAgain)];
+        assert_eq!(user_errors(&row_error(code)), Answer::RowsRefused { rows }, "{code}");
     }
     let code = "IDEMPOTENCY_KEY_PARAMETER_MISMATCH";
     assert_eq!(user_errors(&rowless_error(code)), Answer::KeyConflict { message: said(code) });

@@ -1,3 +1,5 @@
+//! Vendure's words to ours and back.
+
 use serde_json::json;
 
 use super::*;
