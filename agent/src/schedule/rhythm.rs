@@ -17,6 +17,11 @@ pub enum Rhythm {
     Every(Duration),
 }
 
+/// A clock is set back by an hour at most, here and there by less.
+const FOLD_HOURS: i64 = 3;
+/// Patterns that are due more often are found backwards.
+const FOLD_STEPS_MAX: usize = 64;
+
 impl Rhythm {
     /// From six fields: second, minute, hour, day of the month, month, weekday.
     ///
@@ -42,14 +47,21 @@ impl Rhythm {
     pub fn before(&self, zone: chrono_tz::Tz, now: Timestamp) -> Timestamp {
         let Self::Cron(cron) = self else { return now };
         let Some(local) = local(zone, now) else { return now };
-        // In an hour that the clock shows twice, a search from its second pass may miss what was due in the first: it is
-        // also begun an hour, and a few hours, earlier.
-        (0..4)
-            .filter_map(|hours| cron.find_previous_occurrence(&(local - chrono::TimeDelta::hours(hours)), true).ok())
-            .filter_map(|found| first_pass(found, &local))
-            .max()
-            .and_then(|found| stamp(&found))
-            .unwrap_or(now)
+        let back = cron.find_previous_occurrence(&local, true).ok().filter(|found| *found <= local);
+        // In an hour that the clock shows twice, a search backwards from its second pass misses what was due in the first:
+        // some hours are searched forwards too.
+        let mut ahead = None;
+        let mut from = local.clone() - chrono::TimeDelta::hours(FOLD_HOURS);
+        for _ in 0..FOLD_STEPS_MAX {
+            match cron.find_next_occurrence(&from, false) {
+                Ok(found) if found <= local => {
+                    from = found.clone();
+                    ahead = Some(found);
+                }
+                Ok(_) | Err(_) => break,
+            }
+        }
+        back.max(ahead).and_then(|found| stamp(&found)).unwrap_or(now)
     }
 
     /// When it is due next.
@@ -79,18 +91,6 @@ impl fmt::Display for Rhythm {
             Self::Every(every) => write!(f, "every {every:?}"),
         }
     }
-}
-
-/// What was found, or the same reading of the clock before it was set back, if only that is not after `local`.
-fn first_pass(found: DateTime<chrono_tz::Tz>, local: &DateTime<chrono_tz::Tz>) -> Option<DateTime<chrono_tz::Tz>> {
-    if found <= *local {
-        return Some(found);
-    }
-    // Lord Howe Island sets its clocks back by half an hour, everybody else by one.
-    [60, 30]
-        .into_iter()
-        .map(|minutes| found.clone() - chrono::TimeDelta::minutes(minutes))
-        .find(|earlier| earlier.naive_local() == found.naive_local() && earlier <= local)
 }
 
 fn local(zone: chrono_tz::Tz, at: Timestamp) -> Option<DateTime<chrono_tz::Tz>> {

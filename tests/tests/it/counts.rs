@@ -73,7 +73,7 @@ fn file_count(folder: &Path) -> String {
 
 fn till(folder: &Path) -> String {
     format!(
-        "[[source]]\nname = \"till\"\nkind = \"file\"\npath = {:?}\nscan = \"200ms\"\n",
+        "[[source]]\nname = \"till\"\nkind = \"file\"\npath = {:?}\nscan = \"200ms\"\ncolumns = {{ transaction = \"transaction\", sku = \"sku\", quantity = \"quantity\", sold_at = \"sold_at\" }}\n",
         folder.join("sales.csv").display().to_string()
     )
 }
