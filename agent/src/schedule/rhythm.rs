@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, Offset as _, SubsecRound as _, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use sync_core::model::Timestamp;
@@ -48,28 +48,21 @@ impl Rhythm {
         let Self::Cron(cron) = self else { return now };
         let Some(local) = local(zone, now) else { return now };
         let back = cron.find_previous_occurrence(&local, true).ok().filter(|found| *found <= local);
-        // In an hour that the clock shows twice, a search backwards from its second pass misses what was due in the first:
-        // some hours are searched forwards too.
-        let mut ahead = None;
-        let mut from = local.clone() - chrono::TimeDelta::hours(FOLD_HOURS);
-        for _ in 0..FOLD_STEPS_MAX {
-            match cron.find_next_occurrence(&from, false) {
-                Ok(found) if found <= local => {
-                    from = found.clone();
-                    ahead = Some(found);
-                }
-                Ok(_) | Err(_) => break,
-            }
-        }
-        back.max(ahead).and_then(|found| stamp(&found)).unwrap_or(now)
+        back.max(first_pass(cron, &local)).and_then(|found| stamp(&found)).unwrap_or(now)
     }
 
     /// When it is due next.
     pub fn next(&self, zone: chrono_tz::Tz, last: Timestamp, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Cron(cron) => {
-                let found = cron.find_next_occurrence(&local(zone, now)?, false).ok()?;
-                stamp(&found)
+                let local = local(zone, now)?;
+                // In the second pass of an hour that the clock shows twice, what was due in the first is found again.
+                (0..=FOLD_HOURS)
+                    .filter_map(|hours| {
+                        cron.find_next_occurrence(&(local.clone() + chrono::TimeDelta::hours(hours)), false).ok()
+                    })
+                    .find(|found| *found > local)
+                    .and_then(|found| stamp(&found))
             }
             Self::Every(every) => Some(last.plus(*every).max(now)),
         }
@@ -91,6 +84,26 @@ impl fmt::Display for Rhythm {
             Self::Every(every) => write!(f, "every {every:?}"),
         }
     }
+}
+
+/// What was due lately before a clock that was set back: from the second pass of an hour, a search backwards misses what
+/// was due in the first. Forwards is right only here: across a spring gap it names instants that are not due.
+fn first_pass(cron: &Cron, local: &DateTime<chrono_tz::Tz>) -> Option<DateTime<chrono_tz::Tz>> {
+    let mut from = local.clone() - chrono::TimeDelta::hours(FOLD_HOURS);
+    if from.offset().fix().local_minus_utc() <= local.offset().fix().local_minus_utc() {
+        return None;
+    }
+    let mut found = None;
+    for _ in 0..FOLD_STEPS_MAX {
+        match cron.find_next_occurrence(&from, false) {
+            Ok(next) if next <= *local && next > from => {
+                from = next.clone();
+                found = Some(next);
+            }
+            Ok(_) | Err(_) => break,
+        }
+    }
+    found
 }
 
 fn local(zone: chrono_tz::Tz, at: Timestamp) -> Option<DateTime<chrono_tz::Tz>> {
