@@ -211,7 +211,12 @@ fn against_the_ledger(lines: &[PlanLine], sheet: &Sheet, limits: &Limits, reason
         }
     }
     let all_gone = sheet.extent == CountExtent::Full && zeroed == stocked && stocked > 1;
-    if all_gone || exceeds(zeroed, stocked, limits.zeroed_percent_max, limits.always) {
+    // A sheet of nothing but zeroes is no count, also where its articles cannot be compared yet.
+    let is_blank =
+        sheet.extent == CountExtent::Full && lines.len() > 1 && lines.iter().all(|line| line.counted <= Quantity::ZERO);
+    if is_blank {
+        reasons.push(Reason::Zeroed { zeroed: lines.len(), stocked: lines.len() });
+    } else if all_gone || exceeds(zeroed, stocked, limits.zeroed_percent_max, limits.always) {
         reasons.push(Reason::Zeroed { zeroed, stocked });
     }
     let missing = due_total.saturating_sub(total).micros();
