@@ -61,7 +61,7 @@ enum Command {
     ModelCheck(model_check::Options),
     /// Live whole stores from seeds, with everything failing, and compare at quiet moments
     Sim(sim::Options),
-    /// Sell for hours under random faults and kills
+    /// Sell for an hour under faults at the shop and watch memory and files
     Soak(long::Options),
     /// Write the generated files again: the configuration's schema and reference
     Docs,

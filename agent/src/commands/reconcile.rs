@@ -64,7 +64,7 @@ fn ask(config: &Config, action: &Action, out: &mut Output) -> anyhow::Result<u8>
     Ok(if state("failed") {
         exit::UNREACHABLE
     } else if state("held") {
-        exit::HELD
+        exit::FAULTS
     } else {
         exit::OK
     })
