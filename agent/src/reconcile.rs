@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The ledger is asked before and after the numbers are read: an article that was on its way before, or has moved since, is
-//! not compared. Net numbers are judged by online orders that were read after them. A difference needs two looks. Right before a repair its number is read once more where the platform has no compare-and-set.
+//! not compared. Net numbers are judged by online orders that were read after them. A difference needs two looks. Right
+//! before a repair its number is read once more where the platform has no compare-and-set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -245,21 +246,16 @@ impl Reconciler {
             let items: Vec<String> = plan.differences.iter().map(|difference| difference.item.clone()).collect();
             let before = self.before(lane).await?;
             let numbers = self.look_again(lane, &items, pages).await?;
-            shown.retain_mut(|row| match numbers.get(&row.item) {
-                Some(Some(number)) => {
-                    row.number = *number;
+            shown.retain_mut(|row| match numbers.get(&row.item).copied().flatten() {
+                Some(number) => {
+                    row.number = number;
                     true
                 }
-                Some(None) => false,
-                // Equal at the first look: not read again, and nothing is said of it.
+                // Equal at the first look and not read again, or gone.
                 None => false,
             });
-            let (compared, equal, skipped) = (plan.compared, plan.equal, std::mem::take(&mut plan.skipped));
-            plan = self.plan(lane, shown, &before).await?;
-            plan.skipped = skipped;
-            plan.equal = plan.equal.saturating_add(equal);
-            plan.compared = compared.max(plan.equal.saturating_add(plan.differences.len()));
-            plan.held = self.rules.holds(&plan);
+            let second = self.plan(lane, shown, &before).await?;
+            plan = plan.after_second_look(second, &self.rules);
             self.keep(lane, RunStep::Found { differences: plan.differences.clone() }).await.ok_or(Trouble::Writer)?;
             if approved.is_none() && !plan.held.is_empty() {
                 return Ok(report(lane, Some(run), "held", *pages, 0, plan));
@@ -359,15 +355,13 @@ impl Reconciler {
             if left.is_empty() {
                 break;
             }
-            if round > 0 || !traits.compare_and_set {
-                left = self.unchanged(lane, left, traits.compare_and_set, pages).await?;
-            }
             let mut overtaken = Vec::new();
             for part in left.chunks(traits.rows_max.max(1)) {
-                let part = if traits.compare_and_set || round > 0 {
+                // With compare-and-set the platform looks by itself; a second round has to know what was overtaken.
+                let part = if traits.compare_and_set && round == 0 {
                     part.to_vec()
                 } else {
-                    self.unchanged(lane, part.to_vec(), false, pages).await?
+                    self.unchanged(lane, part, pages).await?
                 };
                 if !self.freeze(lane, run, who, &part).await? {
                     return Ok(repaired);
@@ -385,20 +379,14 @@ impl Reconciler {
     async fn unchanged(
         &self,
         lane: &ReconcileLane,
-        differences: Vec<Difference>,
-        has_cas: bool,
+        differences: &[Difference],
         pages: &mut usize,
     ) -> Result<Vec<Difference>, Trouble> {
-        if differences.len() > lane.platform.traits().rows_max && !has_cas {
-            // Each request looks for itself, as late as possible.
-            return Ok(differences);
-        }
         let items: Vec<String> = differences.iter().map(|difference| difference.item.clone()).collect();
         let numbers = self.look_again(lane, &items, pages).await?;
-        Ok(differences
-            .into_iter()
-            .filter(|difference| numbers.get(&difference.item).copied().flatten() == Some(difference.shown))
-            .collect())
+        let is_unchanged =
+            |difference: &&Difference| numbers.get(&difference.item).copied().flatten() == Some(difference.shown);
+        Ok(differences.iter().filter(is_unchanged).cloned().collect())
     }
 
     /// Asks the writer until it has taken the repairs. `false` if the lane cannot send for long.

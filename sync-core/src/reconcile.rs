@@ -175,6 +175,20 @@ impl Plan {
         self.differences.iter().filter(|difference| difference.standing == Standing::Found)
     }
 
+    /// The plan of a run from both of its looks: `second` looked only at what differed in this one.
+    #[must_use]
+    pub fn after_second_look(self, second: Self, rules: &Rules) -> Self {
+        let mut plan = Self {
+            compared: self.compared,
+            equal: self.equal.saturating_add(second.equal),
+            differences: second.differences,
+            skipped: self.skipped,
+            held: Vec::new(),
+        };
+        plan.held = rules.holds(&plan);
+        plan
+    }
+
     /// Nothing differs.
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -88,8 +88,7 @@ impl HoldReason {
 impl Rules {
     /// What stands against carrying a plan out. Differences count whether confirmed or not: a run that finds too many is
     /// held before anything of it is written.
-    #[must_use]
-    pub fn holds(&self, plan: &Plan) -> Vec<HoldReason> {
+    pub(super) fn holds(&self, plan: &Plan) -> Vec<HoldReason> {
         let mut held = Vec::new();
         let different = plan.differences.len();
         if different > self.changed_always && exceeds(different, plan.compared, self.changed_percent_max) {

@@ -77,6 +77,22 @@ fn a_run_that_would_change_much_is_held() {
 }
 
 #[test]
+fn the_second_look_is_judged_by_all_that_was_compared() {
+    let many: Vec<(String, i64)> = (0..100).map(|n| (format!("S{n:03}"), 5)).collect();
+    let store: Vec<(&str, i64)> = many.iter().map(|(sku, n)| (sku.as_str(), *n)).collect();
+    let shop: Vec<(&str, i64)> = store.iter().enumerate().map(|(i, (sku, n))| (*sku, n + i64::from(i < 15))).collect();
+    let mut snapshot = snapshot(&store, &shop);
+    let first = plan(&snapshot, &Rules::default(), at(0));
+    remember(&mut snapshot, &first, at(0));
+    snapshot.shown.retain(|shown| first.differences.iter().any(|difference| difference.item == shown.item));
+    let second = plan(&snapshot, &Rules::default(), at(61));
+    assert!(!second.held.is_empty(), "15 of 15 differ, looked at alone");
+    let both = first.after_second_look(second, &Rules::default());
+    assert_eq!((both.compared, both.equal, both.repairs().count()), (100, 85, 15));
+    assert_eq!(both.held, []);
+}
+
+#[test]
 fn a_run_is_bounded_and_the_rest_waits() {
     let mut snapshot = snapshot(&[("A", 1), ("B", 1), ("C", 1)], &[("A", 2), ("B", 2), ("C", 2)]);
     let first = plan(&snapshot, &Rules::default(), at(0));
