@@ -50,6 +50,7 @@ struct Parts {
 ///
 /// # Errors
 /// What keeps the agent from starting; a [`crate::db::DbError`] is in the chain if it is the state folder.
+#[expect(clippy::too_many_lines, reason = "the parts of the agent, each once")]
 pub fn run(config: &Config) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -157,7 +158,7 @@ fn note_recovery(opened: &Opened) {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of the agent, each once")]
+#[expect(clippy::too_many_arguments, clippy::too_many_lines, reason = "the parts of the agent, each once")]
 fn start(
     config: &Config,
     folder: &StateFolder,

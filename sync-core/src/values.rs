@@ -173,6 +173,8 @@ fn articles(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "numbers are made up here and small")]
+
     use proptest::prelude::*;
 
     use super::*;

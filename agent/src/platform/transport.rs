@@ -213,25 +213,21 @@ impl HttpClient {
     }
 
     /// Begins a GET.
-    #[must_use]
     pub fn get(&self, url: impl reqwest::IntoUrl) -> RequestBuilder {
         self.client.get(url)
     }
 
     /// Begins a POST.
-    #[must_use]
     pub fn post(&self, url: impl reqwest::IntoUrl) -> RequestBuilder {
         self.client.post(url)
     }
 
     /// Begins a PUT.
-    #[must_use]
     pub fn put(&self, url: impl reqwest::IntoUrl) -> RequestBuilder {
         self.client.put(url)
     }
 
     /// Begins a request of any method.
-    #[must_use]
     pub fn request(&self, method: Method, url: impl reqwest::IntoUrl) -> RequestBuilder {
         self.client.request(method, url)
     }

@@ -59,7 +59,7 @@ impl Rhythm {
                 // In the second pass of an hour that the clock shows twice, what was due in the first is found again.
                 (0..=FOLD_HOURS)
                     .filter_map(|hours| {
-                        cron.find_next_occurrence(&(local.clone() + chrono::TimeDelta::hours(hours)), false).ok()
+                        cron.find_next_occurrence(&(local + chrono::TimeDelta::hours(hours)), false).ok()
                     })
                     .find(|found| *found > local)
                     .and_then(|found| stamp(&found))
@@ -89,7 +89,7 @@ impl fmt::Display for Rhythm {
 /// What was due lately before a clock that was set back: from the second pass of an hour, a search backwards misses what
 /// was due in the first. Forwards is right only here: across a spring gap it names instants that are not due.
 fn first_pass(cron: &Cron, local: &DateTime<chrono_tz::Tz>) -> Option<DateTime<chrono_tz::Tz>> {
-    let mut from = local.clone() - chrono::TimeDelta::hours(FOLD_HOURS);
+    let mut from = *local - chrono::TimeDelta::hours(FOLD_HOURS);
     if from.offset().fix().local_minus_utc() <= local.offset().fix().local_minus_utc() {
         return None;
     }
@@ -97,7 +97,7 @@ fn first_pass(cron: &Cron, local: &DateTime<chrono_tz::Tz>) -> Option<DateTime<c
     for _ in 0..FOLD_STEPS_MAX {
         match cron.find_next_occurrence(&from, false) {
             Ok(next) if next <= *local && next > from => {
-                from = next.clone();
+                from = next;
                 found = Some(next);
             }
             Ok(_) | Err(_) => break,

@@ -1,5 +1,7 @@
 //! Counts at the writer on real SQLite: what they correct, what waits, what is held, and that nothing is done twice.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+
 use std::collections::BTreeMap;
 use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex};

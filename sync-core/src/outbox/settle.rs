@@ -99,6 +99,8 @@ pub fn settle(shown: i64, before: i64, change: i64) -> Settlement {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "numbers are made up here and small")]
+
     use proptest::prelude::*;
 
     use super::*;

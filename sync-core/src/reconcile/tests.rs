@@ -1,5 +1,7 @@
 //! Plans: what is compared, what is repaired, what is held, and that repairs converge.
 
+#![expect(clippy::arithmetic_side_effects, reason = "numbers are made up here and small")]
+
 use proptest::prelude::*;
 
 use super::*;

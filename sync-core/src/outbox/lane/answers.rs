@@ -25,6 +25,7 @@ pub enum ReadBackVerdict {
 impl Lane {
     /// Takes the answer to a sent batch. `items_of` says which platform items a SKU stands for, to find the
     /// entries behind a refused row.
+    #[expect(clippy::too_many_lines, reason = "one total function, arm by arm")]
     pub fn answered(
         &mut self,
         id: BatchId,
@@ -62,7 +63,7 @@ impl Lane {
             }
             Answer::NeedsAbsolute { reason } => {
                 self.recovered();
-                self.to_absolute(id, reason)
+                self.write_as_number(id, reason)
             }
             Answer::Refused { code, message } => {
                 self.recovered();
@@ -370,7 +371,7 @@ impl Lane {
     }
 
     /// Nothing took effect as a change: the numbers are read and written instead.
-    fn to_absolute(&mut self, id: BatchId, reason: String) -> Outcome {
+    fn write_as_number(&mut self, id: BatchId, reason: String) -> Outcome {
         if !self.limits.reads_back {
             return self.bury(id, "needs_absolute", &reason);
         }
