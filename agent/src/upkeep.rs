@@ -12,7 +12,7 @@ use crate::db::{StateFolder, backup};
 use crate::ingest::Wake;
 use crate::writer::{Command, Commands};
 
-const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
+const LOOK_EVERY: Duration = Duration::from_secs(5 * 60);
 const FIRST_LOOK: Duration = Duration::from_secs(60);
 /// Between two portions of what is past its retention; the writer has sales to record in between.
 const NEXT_PORTION: Duration = Duration::from_secs(1);

@@ -65,13 +65,20 @@ pub struct Setup {
     folder: PathBuf,
     env: Vec<(String, String)>,
     top: String,
+    retention_days: Option<u32>,
 }
 
 impl Setup {
     /// Of this binary, with all its files in the folder.
     #[must_use]
     pub fn new(binary: &Path, folder: &Path) -> Self {
-        Self { binary: binary.to_path_buf(), folder: folder.to_path_buf(), env: Vec::new(), top: String::new() }
+        Self {
+            binary: binary.to_path_buf(),
+            folder: folder.to_path_buf(),
+            env: Vec::new(),
+            top: String::new(),
+            retention_days: None,
+        }
     }
 
     /// With this in the environment of every run.
@@ -85,6 +92,13 @@ impl Setup {
     #[must_use]
     pub fn tables(mut self, text: &str) -> Self {
         text.clone_into(&mut self.top);
+        self
+    }
+
+    /// With this retention.
+    #[must_use]
+    pub fn retention_days(mut self, days: u32) -> Self {
+        self.retention_days = Some(days);
         self
     }
 
@@ -117,8 +131,12 @@ impl Setup {
     /// # Errors
     /// It cannot be written.
     pub fn configure(&self, sources: &str, platforms: &str) -> anyhow::Result<()> {
+        let retention = self
+            .retention_days
+            .map(|days| format!("retention_days = {days}\nbatch_history_days = {days}\n"))
+            .unwrap_or_default();
         let text = format!(
-            "[store]\nid = \"test\"\n\n[state]\npath = {:?}\ndisk_reserve_mb = 16\n\n[status]\nlisten = \"off\"\n\n[log]\nformat = \"human\"\nlevel = \"{}\"\n\n[look_up]\nretry = {{ first = \"10s\", most = \"10s\" }}\n\n{}\n{sources}\n{platforms}",
+            "[store]\nid = \"test\"\n\n[state]\npath = {:?}\ndisk_reserve_mb = 16\n{retention}\n[status]\nlisten = \"off\"\n\n[log]\nformat = \"human\"\nlevel = \"{}\"\n\n[look_up]\nretry = {{ first = \"10s\", most = \"10s\" }}\n\n{}\n{sources}\n{platforms}",
             self.state().display().to_string(),
             std::env::var(LOG_LEVEL).unwrap_or_else(|_| "info".to_owned()),
             self.top

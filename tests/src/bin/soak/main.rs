@@ -1,7 +1,9 @@
 //! The soak: hours of sales at a steady rate with faults at the shop, on the real agent: `cargo xtask soak`.
 //!
 //! Says every minute what the agent holds (memory, database, log) and what is behind; fails if a sale is lost or doubled, or
-//! if memory at the end is above what it was after the first tenth by more than [`GROWTH_KIB_MAX`].
+//! if memory at the end is above what it was after the first tenth by more than [`GROWTH_KIB_MAX`]. With `--calendar` the
+//! date of all programs runs [`DAYS_A_MINUTE`] days a minute (libfaketime reads the file; spans of time stay real), so that sales pass
+//! their retention while the run lasts; then the database must have stopped growing, too.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +20,11 @@ use system_tests::world::{Receiver, Registers, World};
 const GROWTH_KIB_MAX: u64 = 4 * 1024;
 const REGISTERS: u64 = 4;
 const ARTICLES: usize = 500;
+/// How fast the date runs with `--calendar`: the shortest retention, 30 days, is over after seven and a half minutes.
+const DAYS_A_MINUTE: u64 = 4;
+/// The share of the run after which the database must not grow any more, and by how much it may all the same.
+const FLAT_FROM_PERCENT: u64 = 60;
+const DATABASE_GROWTH_PERCENT_MAX: u64 = 10;
 /// Longest wait for the last sales.
 const DRAIN_MAX: Duration = Duration::from_secs(180);
 
@@ -36,6 +43,9 @@ struct Arguments {
     /// Tickets a second, of all registers together
     #[arg(long, default_value_t = 50)]
     rate: u64,
+    /// The file from which libfaketime, loaded into this program and its children, reads the date
+    #[arg(long)]
+    calendar: Option<PathBuf>,
     /// Folder for the files of the run
     #[arg(long)]
     work: Option<PathBuf>,
@@ -70,13 +80,18 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
     let skus: Vec<String> = (0..ARTICLES).map(|number| format!("SOAK-{number:04}")).collect();
     let tills = (1..=REGISTERS).map(|number| till(&folder, &skus, number)).collect();
     let receiver = Receiver::shop(ShopSettings::default(), &skus).await?;
-    let world = World::new(&binary, &folder, receiver, Registers::of(tills))?;
+    let mut world = World::new(&binary, &folder, receiver, Registers::of(tills))?;
     faults(&world.receiver);
+    if let Some(file) = arguments.calendar.clone() {
+        world.setup = world.setup.retention_days(30);
+        world.setup.configure(&world.registers.source_tables(), &world.receiver.platform_table())?;
+        tokio::spawn(turn_pages(file));
+    }
     let mut agent = world.setup.start()?;
     let every = Duration::from_micros(1_000_000 * REGISTERS / arguments.rate.max(1));
     let selling = world.registers.open(every);
     say("minute  tickets   requests  RSS KiB  database KiB  log KiB");
-    let (started, mut first_tenth) = (Instant::now(), None);
+    let (started, mut first_tenth, mut full) = (Instant::now(), None, None);
     for minute in 1..=minutes {
         // One minute in ten the shop is away for twenty seconds.
         if minute % 10 == 5 {
@@ -89,6 +104,9 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
         let memory = memory_kib(agent.pid())?;
         if minute * 10 >= minutes {
             first_tenth.get_or_insert(memory);
+        }
+        if minute * 100 >= minutes * FLAT_FROM_PERCENT {
+            full.get_or_insert(kib(&world.setup.database()));
         }
         say(&format!(
             "{minute:>6}  {:>8}  {:>8}  {memory:>7}  {:>12}  {:>7}",
@@ -113,7 +131,12 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
     say(&format!("{tickets} tickets in {minutes} min; faults: {}", fired.join(", ")));
     say(&format!("memory after the first tenth {before} KiB, at the end {memory} KiB, peak {peak} KiB"));
     let database = kib(&world.setup.database());
-    say(&format!("database {database} KiB, {} bytes a ticket", database * 1024 / tickets.max(1)));
+    let full = full.unwrap_or(database);
+    say(&format!(
+        "database {full} KiB after {FLAT_FROM_PERCENT} % of the time, at the end {database} KiB, {} bytes a ticket",
+        database * 1024 / tickets.max(1)
+    ));
+    let stopped = arguments.calendar.is_none() || database * 100 <= full * (100 + DATABASE_GROWTH_PERCENT_MAX);
     say(&format!(
         "lost {}, doubled {}, conserved {}",
         outcome.report.lost, outcome.report.doubled, outcome.audit.conserved
@@ -121,7 +144,27 @@ async fn soak(arguments: &Arguments) -> anyhow::Result<bool> {
     if !outcome.is_exact() {
         say(&outcome.complaint());
     }
-    Ok(outcome.is_exact() && flat)
+    Ok(outcome.is_exact() && flat && stopped)
+}
+
+/// Lets the date run.
+async fn turn_pages(file: PathBuf) {
+    let started = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        let ahead = started.elapsed().as_secs() * DAYS_A_MINUTE * 1_440;
+        if let Err(error) = write_whole(&file, &format!("+{ahead}\n")) {
+            say(&format!("the date stands still: {error}"));
+        }
+    }
+}
+
+/// Never half written: a reader would fall back to the real date.
+fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
+    let part = file.with_extension("part");
+    std::fs::write(&part, text)?;
+    std::fs::rename(part, file)
 }
 
 fn till(folder: &Path, skus: &[String], number: u64) -> TillSettings {
