@@ -14,6 +14,8 @@ use crate::writer::{Command, Commands};
 
 const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 const FIRST_LOOK: Duration = Duration::from_secs(60);
+/// Between two portions of what is past its retention; the writer has sales to record in between.
+const NEXT_PORTION: Duration = Duration::from_secs(1);
 const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 
 /// What the thread needs.
@@ -51,11 +53,11 @@ impl Upkeep {
                 Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume | Wake::Settle(_)) | Err(RecvTimeoutError::Timeout) => {
                 }
             }
-            wait = LOOK_EVERY;
             if self.is_backup_due() {
                 self.back_up();
             }
-            self.forget(&mut transactions);
+            let forgotten = self.forget(&mut transactions);
+            wait = if forgotten > 0 { NEXT_PORTION } else { LOOK_EVERY };
         }
     }
 
@@ -81,21 +83,23 @@ impl Upkeep {
         }
     }
 
-    /// Asks the writer to fold what lies beyond the retention into sums; transactions once a day.
-    fn forget(&self, transactions: &mut Option<Timestamp>) {
+    /// Asks the writer to fold a portion of what lies beyond the retention into sums; transactions once a day. Returns how
+    /// much there was.
+    fn forget(&self, transactions: &mut Option<Timestamp>) -> u64 {
         let now = self.clock.now();
         let due = self.clock.is_trusted() && transactions.is_none_or(|last| now.since(last) >= FORGET_EVERY);
         let (reply, answer) = sync_channel(1);
         let horizon = due.then(|| before(now, self.retention));
-        if self.commands.send(Command::Forget { before: before(now, self.history), horizon, reply }).is_ok()
-            && let Ok(forgotten) = answer.recv()
-        {
-            if forgotten > 0 {
-                tracing::info!(rows = forgotten, "Batches and transactions past the retention were folded into sums");
-            } else if due {
-                *transactions = Some(now);
-            }
+        if self.commands.send(Command::Forget { before: before(now, self.history), horizon, reply }).is_err() {
+            return 0;
         }
+        let Ok(forgotten) = answer.recv() else { return 0 };
+        if forgotten > 0 {
+            tracing::info!(rows = forgotten, "Batches and transactions past the retention were folded into sums");
+        } else if due {
+            *transactions = Some(now);
+        }
+        forgotten
     }
 }
 

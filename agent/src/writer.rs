@@ -648,9 +648,9 @@ impl Writer {
                 if let Some(horizon) = horizon {
                     forgotten += self.forget_transactions(horizon)?;
                 }
-                if reply.send(forgotten).is_err() {
-                    tracing::debug!("Nobody waits for the answer");
-                }
+                applied.after.push(Box::new(move |stored| {
+                    let _nobody_waits = reply.send(if stored { forgotten } else { 0 });
+                }));
                 Ok(false)
             }
             Command::Admin(request) => {

@@ -107,7 +107,7 @@ pub enum Command {
         before: Timestamp,
         /// Transactions sold before this; `None` while the clock is not trusted, or it is not due.
         horizon: Option<Timestamp>,
-        /// Told how many.
+        /// Told how many after the commit; none if it failed.
         reply: SyncSender<u64>,
     },
     /// A count of stock, or a decision about one.

@@ -2,11 +2,15 @@
 //!
 //! A transaction older than the ledger's memory could not be recognised if it were read again. So the ledger's
 //! horizon only moves forward, and an unknown transaction from before it is quarantined instead of being counted.
+//!
+//! Movements are added up in place: what lies between the beginnings of two lanes goes to the first position of that
+//! stretch, so that "what moved since this lane began" stays the same number for every lane. What a held count would still
+//! be compared with is left alone.
 
 use std::collections::BTreeMap;
 
 use rusqlite::params;
-use sync_core::model::{SkuId, Timestamp};
+use sync_core::model::{Seq, SkuId, Timestamp};
 
 use super::Writer;
 use crate::db::{self, DbError, step};
@@ -95,7 +99,130 @@ impl Writer {
         }
         db::orders::forget(&self.conn, horizon)?;
         let values = db::values::forget(&self.conn, horizon, FOLDED_MAX)?;
-        Ok(u64::try_from(rows.len().max(values)).unwrap_or(0))
+        let movements = self.forget_movements(horizon)?;
+        self.forget_records(horizon)?;
+        Ok(u64::try_from(rows.len().max(values).max(movements)).unwrap_or(0))
+    }
+
+    /// Adds up movements, corrections and what platforms knew by themselves, as far as they lie before `horizon`; at most
+    /// [`FOLDED_MAX`] of each a stretch. Returns how many were touched.
+    fn forget_movements(&mut self, horizon: Timestamp) -> Result<usize, DbError> {
+        let until = self.foldable_until(horizon)?;
+        let mut touched = 0;
+        for (home, end) in self.stretches(until)? {
+            touched += self.fold_stretch(home, end)?;
+        }
+        touched += self.fold_corrections(until)?;
+        if touched > 0 {
+            // The last position is otherwise told by the last movement, which may have moved to an earlier one.
+            db::tables::set_meta(&self.conn, "last_seq", &self.seq.0.to_string())?;
+        }
+        // The latest moment before the horizon stays: it says how far everything is older than any time after it.
+        self.conn.execute("DELETE FROM moment WHERE seq < ?1", [until.0]).map_err(step("forget old moments"))?;
+        Ok(touched)
+    }
+
+    /// The last position that was reached before `horizon` and that no held count is compared with.
+    fn foldable_until(&self, horizon: Timestamp) -> Result<Seq, DbError> {
+        self.conn
+            .query_row(
+                "SELECT min((SELECT coalesce(max(seq), 0) FROM moment WHERE at < ?1),
+                            (SELECT coalesce(min(seq), ?2) FROM stock_count WHERE state = 'held'))",
+                params![horizon.0, self.seq.0],
+                |row| row.get(0),
+            )
+            .map(Seq)
+            .map_err(step("find what lies before the retention"))
+    }
+
+    /// The stream up to a position, cut where lanes begin: first position and end of each stretch.
+    fn stretches(&self, until: Seq) -> Result<Vec<(i64, i64)>, DbError> {
+        let mut borders: Vec<i64> = self
+            .conn
+            .prepare("SELECT DISTINCT since FROM lane WHERE since > 0 AND since < ?1 ORDER BY since")
+            .and_then(|mut statement| statement.query_map([until.0], |row| row.get(0))?.collect())
+            .map_err(step("read lanes"))?;
+        borders.insert(0, 0);
+        let ends = borders.iter().copied().skip(1).chain([until.0]);
+        Ok(borders.iter().zip(ends).map(|(begin, end)| (begin + 1, end)).collect())
+    }
+
+    fn fold_stretch(&self, home: i64, end: i64) -> Result<usize, DbError> {
+        let moved = self.old_rows(home, end, "SELECT 0, seq, sku, lines, delta FROM movement")?;
+        for (_, seq, sku, lines, delta) in &moved {
+            self.carry_out(
+                "INSERT INTO movement VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (seq, sku) DO UPDATE SET lines = lines + ?3, delta = delta + ?4",
+                params![home, sku, lines, delta],
+            )?;
+            self.carry_out("DELETE FROM movement WHERE seq = ?1 AND sku = ?2", params![seq, sku])?;
+        }
+        let known = self.old_rows(home, end, "SELECT lane, seq, sku, lines, delta FROM exempt")?;
+        for (lane, seq, sku, lines, delta) in &known {
+            self.carry_out(
+                "INSERT INTO exempt VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (lane, seq, sku) DO UPDATE SET lines = lines + ?4, delta = delta + ?5",
+                params![lane, home, sku, lines, delta],
+            )?;
+            self.carry_out("DELETE FROM exempt WHERE lane = ?1 AND seq = ?2 AND sku = ?3", params![lane, seq, sku])?;
+        }
+        Ok(moved.len().max(known.len()))
+    }
+
+    /// Rows (lane, position, SKU, lines, quantity) behind the first position of a stretch.
+    fn old_rows(&self, home: i64, end: i64, select: &str) -> Result<Vec<(i64, i64, i64, i64, i64)>, DbError> {
+        self.conn
+            .prepare_cached(&format!("{select} WHERE seq > ?1 AND seq <= ?2 LIMIT ?3"))
+            .and_then(|mut statement| {
+                let rows = statement.query_map(params![home, end, FOLDED_MAX], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                })?;
+                rows.collect()
+            })
+            .map_err(step("read old movements"))
+    }
+
+    fn fold_corrections(&self, until: Seq) -> Result<usize, DbError> {
+        let old: Vec<(i64, i64, i64)> = self
+            .conn
+            .prepare_cached("SELECT id, sku, delta FROM correction WHERE seq <= ?1 LIMIT ?2")
+            .and_then(|mut statement| {
+                let rows = statement
+                    .query_map(params![until.0, FOLDED_MAX], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                rows.collect()
+            })
+            .map_err(step("read old corrections"))?;
+        for (id, sku, delta) in &old {
+            self.carry_out(
+                "INSERT INTO folded VALUES (?1, ?2) ON CONFLICT (sku) DO UPDATE SET delta = delta + ?2",
+                params![sku, delta],
+            )?;
+            self.carry_out("DELETE FROM correction WHERE id = ?1", params![id])?;
+        }
+        Ok(old.len())
+    }
+
+    /// What was only kept to be looked at: settled overwrites, runs, lines of counts, decided holds, resolved records.
+    fn forget_records(&self, horizon: Timestamp) -> Result<(), DbError> {
+        for sql in [
+            "DELETE FROM overwrite WHERE at < ?1 AND state <> 'sent'",
+            "DELETE FROM reconcile_run WHERE started_at < ?1 AND state NOT IN ('held', 'running')",
+            "DELETE FROM stock_count_line WHERE count IN
+               (SELECT id FROM stock_count WHERE read_at < ?1 AND state <> 'held')",
+            "DELETE FROM value_hold WHERE state <> 'held' AND decided_at < ?1",
+            "DELETE FROM quarantine WHERE state = 'resolved' AND read_at < ?1",
+        ] {
+            self.carry_out(sql, params![horizon.0])?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), DbError> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(values))
+            .map(|_rows| ())
+            .map_err(step("fold what is past the retention"))
     }
 }
 

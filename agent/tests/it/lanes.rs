@@ -245,6 +245,61 @@ fn a_restart_in_the_middle_of_silence_reads_before_it_writes() {
     assert_eq!(Kind::Numbers.traits().writes, Writes::Absolute);
 }
 
+#[test]
+fn what_is_past_its_retention_is_added_up_and_every_account_stays_the_same() {
+    let bench = Bench::start(Kind::Keyed, &[("A", 100), ("B", 100)]);
+    for number in 0..10 {
+        bench.sell(&format!("early {number}"), &[("A", -1), ("B", -2)]);
+    }
+    bench.post("A", -3, Some(0));
+    bench.post("B", 4, None);
+    bench.lane_begins("later");
+    for number in 0..10 {
+        bench.sell(&format!("late {number}"), &[("A", -1)]);
+    }
+    bench.until(|shop| shop.number("A") == 80 && shop.number("B") == 84);
+    bench.until_counted("SELECT count(*) FROM batch", 0);
+    let accounts = [
+        "SELECT sum(lines) || ' ' || sum(delta) FROM movement GROUP BY sku",
+        "SELECT coalesce(sum(lines) || ' ' || sum(delta), 0) FROM movement
+          WHERE seq > (SELECT since FROM lane WHERE name = 'later') GROUP BY sku",
+        "SELECT sum(lines) || ' ' || sum(delta) FROM exempt GROUP BY lane, sku",
+        "SELECT moved FROM stock",
+    ];
+    let before: Vec<_> = accounts.iter().map(|sql| bench.rows(sql)).collect();
+    let last = bench.rows("SELECT max(seq) FROM movement");
+    bench.forget_all();
+    let after: Vec<_> = accounts.iter().map(|sql| bench.rows(sql)).collect();
+    assert_eq!(before, after);
+    // One row an article and stretch is left; `A` moved in both.
+    assert_eq!(bench.rows("SELECT count(*) FROM movement"), ["3"]);
+    assert_eq!(bench.rows("SELECT (SELECT count(*) FROM correction) || ' ' || (SELECT count(*) FROM sent)"), ["0 0"]);
+    bench.lane_ends("later");
+    // The stream goes on where it was, also after a start.
+    let bench = bench.restart();
+    bench.sell("after", &[("A", -1)]);
+    bench.until(|shop| shop.number("A") == 79);
+    let next = bench.rows("SELECT max(seq) FROM movement");
+    assert!(next[0].parse::<i64>().unwrap() > last[0].parse::<i64>().unwrap(), "{next:?} after {last:?}");
+    bench.stop_conserved();
+}
+
+#[test]
+fn what_a_held_count_is_compared_with_is_not_added_up() {
+    let bench = Bench::start(Kind::Keyed, &[("A", 100)]);
+    bench.sell("t1", &[("A", -1)]);
+    bench.sell("t2", &[("A", -1)]);
+    bench.hold_count();
+    bench.sell("t3", &[("A", -1)]);
+    bench.sell("t4", &[("A", -1)]);
+    bench.until(|shop| shop.number("A") == 96);
+    bench.forget_all();
+    let behind = "SELECT sum(delta) FROM movement WHERE seq > (SELECT seq FROM stock_count)";
+    assert_eq!(bench.rows(behind), ["-2000000"]);
+    assert_eq!(bench.rows("SELECT count(*) FROM movement"), ["3"]);
+    bench.stop_conserved();
+}
+
 fn units(count: i64) -> Quantity {
     Quantity::from_units(count).unwrap()
 }

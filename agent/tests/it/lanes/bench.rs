@@ -213,6 +213,47 @@ impl Bench {
         }
     }
 
+    /// Everything recorded so far is past its retention, and is folded, portion by portion.
+    pub(super) fn forget_all(&self) {
+        let conn = rusqlite::Connection::open(self.database()).unwrap();
+        conn.busy_timeout(SOON).unwrap();
+        let (past, all) = (Clock::default().now(), "SELECT max(seq) FROM movement");
+        conn.execute(&format!("INSERT OR REPLACE INTO moment VALUES (({all}), ?1)"), [past.0 - 1]).unwrap();
+        let horizon = past.plus(Duration::from_secs(1));
+        loop {
+            let (reply, answer) = sync_channel(1);
+            self.commands.send(Command::Forget { before: horizon, horizon: Some(horizon), reply }).unwrap();
+            if answer.recv_timeout(SOON).unwrap() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// A count of this moment waits for a person.
+    pub(super) fn hold_count(&self) {
+        let conn = rusqlite::Connection::open(self.database()).unwrap();
+        conn.busy_timeout(SOON).unwrap();
+        conn.execute(
+            "INSERT INTO stock_count (name, basis, extent, seq, read_at, state, articles, corrected, waiting, reasons)
+             SELECT 'shelf', 'shelf', 'full', max(seq), 0, 'held', 0, 0, 0, '' FROM movement",
+            [],
+        )
+        .unwrap();
+    }
+
+    /// A lane that begins here; only what movements say of it is looked at.
+    pub(super) fn lane_begins(&self, name: &str) {
+        let conn = rusqlite::Connection::open(self.database()).unwrap();
+        conn.busy_timeout(SOON).unwrap();
+        conn.execute("INSERT INTO lane (name, since) SELECT ?1, max(seq) FROM movement", [name]).unwrap();
+    }
+
+    pub(super) fn lane_ends(&self, name: &str) {
+        let conn = rusqlite::Connection::open(self.database()).unwrap();
+        conn.busy_timeout(SOON).unwrap();
+        conn.execute("DELETE FROM lane WHERE name = ?1", [name]).unwrap();
+    }
+
     /// The first column of each row, as text.
     pub(super) fn rows(&self, sql: &str) -> Vec<String> {
         let conn = self.reader();
