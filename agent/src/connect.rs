@@ -176,18 +176,31 @@ pub fn source_context(source: &SourceConfig, config: &Config) -> SourceContext {
 
 /// What the writer needs to know of online orders, and the connections that have some: index and name of the lane.
 #[must_use]
-pub fn online(config: &Config, lanes: &[LaneSpec]) -> (OnlineSettings, Vec<(usize, String, Arc<dyn Platform>)>) {
-    let mut pollers = Vec::new();
-    let mut picks = Vec::new();
+pub fn online(config: &Config, lanes: &[LaneSpec]) -> (OnlineSettings, Vec<OrderLane>) {
+    let (mut pollers, mut picks, mut soon) = (Vec::new(), Vec::new(), Vec::new());
     for (index, lane) in lanes.iter().enumerate() {
         // Only asked whether there are any; nothing is sent until the call is waited for.
         let has_orders = lane.platform.orders(OrdersSince::default()).is_some();
         picks.push(has_orders.then(|| config.online_orders.picks_of(&lane.name)));
-        if has_orders {
-            pollers.push((index, lane.name.clone(), Arc::clone(&lane.platform)));
+        soon.push(has_orders.then(Arc::default));
+        if let Some(Some(soon)) = soon.last() {
+            let platform = Arc::clone(&lane.platform);
+            pollers.push(OrderLane { lane: index, name: lane.name.clone(), platform, soon: Arc::clone(soon) });
         }
     }
-    (OnlineSettings { recognise: config.online_orders.recognise.clone(), picks }, pollers)
+    (OnlineSettings { recognise: config.online_orders.recognise.clone(), picks, soon }, pollers)
+}
+
+/// A connection that has online orders.
+pub struct OrderLane {
+    /// Index of its lane.
+    pub lane: usize,
+    /// Name of its lane.
+    pub name: String,
+    /// The connection.
+    pub platform: Arc<dyn Platform>,
+    /// Makes them be read at once.
+    pub soon: Arc<tokio::sync::Notify>,
 }
 
 /// Reads secrets by reference.

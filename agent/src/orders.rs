@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::OptionalExtension;
 use sync_core::model::Timestamp;
 use sync_core::retry::{self, RetryLimits};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -48,6 +48,8 @@ pub struct OrderPoller {
     pub database: PathBuf,
     /// Time between two looks.
     pub poll: Duration,
+    /// Told if they are wanted sooner.
+    pub soon: Arc<Notify>,
 }
 
 /// Why a round was not read to its end.
@@ -90,9 +92,12 @@ impl OrderPoller {
                     retry::delay(refusals, wait, BACK_OFF, jitter()).max(self.poll)
                 }
             };
+            // A refusal is waited out, whoever asks.
+            let soon = async { if refusals == 0 { self.soon.notified().await } else { std::future::pending().await } };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
+                () = soon => {}
             }
         }
     }

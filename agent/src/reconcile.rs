@@ -14,13 +14,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use serde::Serialize;
 use sync_core::model::{Seq, Sku, Timestamp};
 use sync_core::reconcile::{self, Difference, Finding, Plan, Rules, Shown, Snapshot, Standing};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -43,6 +44,8 @@ const BUSY_WAIT: Duration = Duration::from_millis(200);
 const BUSY_TRIES_MAX: u32 = 600;
 /// Longest wait for the answer to a request of repairs; the lane goes on by itself after it.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(120);
+/// First and longest wait between two looks at the outcome.
+const WRITTEN_WAIT: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// Times that repairs which were overtaken are looked at and written again in one run.
 const ROUNDS_MAX: u32 = 3;
 /// Longest wait for online orders that were read after the numbers.
@@ -406,7 +409,7 @@ impl Reconciler {
             })
             .collect();
         for _ in 0..BUSY_TRIES_MAX {
-            let (reply, answer) = sync_channel(1);
+            let (reply, answer) = oneshot::channel();
             let request = RepairRequest { lane: lane.index, run, rows: rows.clone(), who: who.to_owned(), reply };
             match self.ask(Command::Repair(request), answer).await.ok_or(Trouble::Writer)? {
                 RepairAnswer::Taken { left, .. } => {
@@ -425,6 +428,7 @@ impl Reconciler {
     /// Waits until the writer has logged the outcome of every overwrite of this request. Returns the items written.
     async fn written(&self, run: i64, part: &[Difference]) -> Result<Vec<String>, Trouble> {
         let until = tokio::time::Instant::now() + ANSWER_WAIT_MAX;
+        let mut wait = WRITTEN_WAIT.0;
         loop {
             let states = self.overwrites(run)?;
             let open = part.iter().any(|difference| states.get(&difference.item).is_some_and(|state| state == "sent"));
@@ -433,7 +437,8 @@ impl Reconciler {
                     |difference: &&Difference| states.get(&difference.item).is_some_and(|state| state == "written");
                 return Ok(part.iter().filter(is_written).map(|difference| difference.item.clone()).collect());
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(WRITTEN_WAIT.1);
         }
     }
 
@@ -461,18 +466,19 @@ impl Reconciler {
 
     // --- the writer and the database ----------------------------------------------------------------------------
 
-    async fn ask<T: Send + 'static>(&self, command: Command, answer: std::sync::mpsc::Receiver<T>) -> Option<T> {
+    async fn ask<T>(&self, command: Command, answer: oneshot::Receiver<T>) -> Option<T> {
         self.commands.send(command).ok()?;
-        tokio::task::spawn_blocking(move || answer.recv().ok()).await.ok().flatten()
+        // Dropped unanswered with a group that could not be stored.
+        answer.await.ok()
     }
 
     async fn keep(&self, lane: &ReconcileLane, step: RunStep) -> Option<i64> {
-        let (reply, answer) = sync_channel(1);
+        let (reply, answer) = oneshot::channel();
         self.ask(Command::Reconcile(RunRequest { lane: lane.index, step, reply }), answer).await.flatten()
     }
 
     async fn facts(&self, lane: &ReconcileLane, since: Option<Seq>) -> Option<(Articles, Seq)> {
-        let (reply, answer) = sync_channel(1);
+        let (reply, answer) = oneshot::channel();
         self.ask(Command::Facts(FactsRequest { lane: lane.index, since, reply }), answer).await.flatten()
     }
 

@@ -122,10 +122,10 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
         runtime.spawn(show_import(Arc::clone(&board), stop.clone()));
     }
-    for (lane, name, platform) in pollers {
+    for connect::OrderLane { lane, name, platform, soon } in pollers {
         let (commands, clock) = (parts.commands.clone(), Arc::clone(&clock));
         let (database, poll) = (folder.database(), config.online_orders.poll);
-        runtime.spawn(OrderPoller { lane, name, platform, commands, clock, database, poll }.run(stop.clone()));
+        runtime.spawn(OrderPoller { lane, name, platform, commands, clock, database, poll, soon }.run(stop.clone()));
     }
     for door in &parts.doors {
         runtime.spawn(Arc::clone(door).serve(stop.clone()));

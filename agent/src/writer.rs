@@ -37,6 +37,7 @@ pub mod count;
 pub mod facts;
 mod forget;
 mod lanes;
+mod looks;
 pub mod orders;
 pub mod post;
 mod readback;

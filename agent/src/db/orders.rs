@@ -130,6 +130,18 @@ pub fn put_line(
     Ok(())
 }
 
+/// Units of all lines of an item whose orders changed at or after a time, by the platform's clock.
+///
+/// # Errors
+/// [`DbError::Step`].
+pub fn units_changed_since(conn: &Connection, lane: i64, item: &str, since: Timestamp) -> Result<i64, DbError> {
+    conn.prepare_cached(
+        "SELECT coalesce(sum(open + handed_over), 0) FROM online_line WHERE lane = ?1 AND item = ?2 AND changed_at >= ?3",
+    )
+    .and_then(|mut statement| statement.query_row(params![lane, item, since.0], |row| row.get(0)))
+    .map_err(step("read late online orders"))
+}
+
 /// A line of which goods went over the counter, or came back, that are not in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueLine {

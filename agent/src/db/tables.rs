@@ -230,6 +230,28 @@ pub fn set_base(conn: &Connection, lane: i64, item: &str, base: i64, late: bool)
     Ok(())
 }
 
+/// The base of an item may hold an online order twice, or not at all.
+///
+/// # Errors
+/// [`DbError::Step`].
+pub fn doubt_base(conn: &Connection, lane: i64, item: &str) -> Result<(), DbError> {
+    conn.prepare_cached("UPDATE item SET late = 1 WHERE lane = ?1 AND item = ?2")
+        .and_then(|mut s| s.execute(params![lane, item]))
+        .map_err(step("doubt a base number"))?;
+    Ok(())
+}
+
+/// Forgets the base of an item, unless something is owed beside it: it is read again.
+///
+/// # Errors
+/// [`DbError::Step`].
+pub fn forget_base(conn: &Connection, lane: i64, item: &str) -> Result<(), DbError> {
+    conn.prepare_cached("DELETE FROM item WHERE lane = ?1 AND item = ?2 AND owed = 0")
+        .and_then(|mut s| s.execute(params![lane, item]))
+        .map_err(step("forget a base number"))?;
+    Ok(())
+}
+
 /// Counts units that the platform has taken.
 ///
 /// # Errors

@@ -1,11 +1,11 @@
 //! What a reconciliation needs of the writer: the ledger beside what is on its way, at one moment; and the record of runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::mpsc::SyncSender;
 
 use rusqlite::params;
 use sync_core::model::{Quantity, Seq, Sku, SkuId, Timestamp};
 use sync_core::reconcile::{Article, Difference};
+use tokio::sync::oneshot;
 
 use super::Writer;
 use crate::db::{DbError, step};
@@ -21,7 +21,7 @@ pub struct FactsRequest {
     /// Articles that have moved after this position count as on their way.
     pub since: Option<Seq>,
     /// Where to answer; `None` if they could not be read.
-    pub reply: SyncSender<Option<(Articles, Seq)>>,
+    pub reply: oneshot::Sender<Option<(Articles, Seq)>>,
 }
 
 /// A step of a run, to be kept.
@@ -96,7 +96,7 @@ pub struct RunRequest {
     /// What happened.
     pub step: RunStep,
     /// Told the number of the run (or of rows) after the commit; `None` if it could not be stored.
-    pub reply: SyncSender<Option<i64>>,
+    pub reply: oneshot::Sender<Option<i64>>,
 }
 
 impl Writer {

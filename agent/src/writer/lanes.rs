@@ -6,9 +6,10 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use sync_core::model::{BatchId, EntryId, IdempotencyKey, Quantity, Seq, Sku, SkuId, Timestamp};
-use sync_core::outbox::lane::{Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, Stage};
+use sync_core::outbox::lane::{Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, Stage, Writes};
 use sync_core::outbox::verdict::Answer;
 
+use super::looks::{Looks, Span};
 use super::{LaneSpec, Work, Writer, jitter};
 use crate::crash;
 use crate::db::outbox::{BatchRow, WrittenRow};
@@ -33,6 +34,7 @@ pub struct LaneRuntime {
     pub(super) targets: HashMap<SkuId, Arc<Target>>,
     pub(super) frozen: BTreeMap<BatchId, Frozen>,
     under_way: BTreeSet<BatchId>,
+    pub(super) looks: Looks,
 }
 
 /// What is kept of a live batch beside its items.
@@ -43,6 +45,8 @@ pub(super) struct Frozen {
     /// The rows of an absolute write.
     pub(super) rows: Vec<WrittenRow>,
     pub(super) at: Timestamp,
+    /// When the numbers were read that `rows` begin from; `None` after a start.
+    pub(super) read: Option<Span>,
 }
 
 impl From<&BatchRow> for Frozen {
@@ -52,6 +56,7 @@ impl From<&BatchRow> for Frozen {
             body: row.body.as_deref().map(Arc::from),
             rows: row.rows.clone(),
             at: row.frozen_at,
+            read: None,
         }
     }
 }
@@ -86,6 +91,7 @@ impl LaneRuntime {
             targets: HashMap::new(),
             frozen: BTreeMap::new(),
             under_way: BTreeSet::new(),
+            looks: Looks::default(),
         })
     }
 
@@ -93,6 +99,7 @@ impl LaneRuntime {
     fn rebuild(&mut self, conn: &Connection, clean_start: bool, now: Timestamp) -> Result<(), DbError> {
         let limits = *self.lane.limits();
         self.lane = Lane::new(limits);
+        self.looks.begin(now);
         self.targets.clear();
         self.frozen.clear();
         for (sku, micros) in db::outbox::carries(conn, self.id)? {
@@ -329,6 +336,7 @@ impl Writer {
                         Work::Send { lane: index, batch, key, body }
                     }
                     Action::ReadBack(batch) => {
+                        runtime.looks.asks(batch, now);
                         match runtime.frozen.get(&batch).and_then(|frozen| frozen.body.clone()) {
                             Some(body) if sabotage::breaks(Rule::NoReadBack) => {
                                 let key = runtime.frozen.get(&batch).map(|frozen| frozen.key.clone());
@@ -342,10 +350,11 @@ impl Writer {
                             Some(_) | None => Work::ReadBack { lane: index, batch, question: runtime.question(batch) },
                         }
                     }
-                    Action::LookUp(skus) => Work::LookUp {
-                        lane: index,
-                        skus: skus.into_iter().filter_map(|id| Some((id, self.codes.get(&id)?.clone()))).collect(),
-                    },
+                    Action::LookUp(skus) => {
+                        runtime.looks.asks_look_up(now);
+                        let known = |id: SkuId| Some((id, self.codes.get(&id)?.clone()));
+                        Work::LookUp { lane: index, skus: skus.into_iter().filter_map(known).collect() }
+                    }
                     Action::Probe => Work::Probe { lane: index },
                 };
                 if self.work.send(work).is_err() {
@@ -392,6 +401,7 @@ impl Writer {
                 remember_told(&self.conn, runtime, batch, items)?;
                 super::repair::written(&self.conn, runtime.id, batch, items, now)?;
                 runtime.frozen.remove(&batch);
+                runtime.looks.forget(batch);
                 let sold: Vec<_> = items.iter().filter_map(|item| item.entry.sold_at).collect();
                 self.board.delivered(index, items.iter().map(|item| item.entry.lines).sum(), &sold, now);
             }
@@ -399,6 +409,7 @@ impl Writer {
                 db::outbox::close_batch(&self.conn, batch, "reopened", Some(&reason), now)?;
                 super::repair::dropped(&self.conn, batch)?;
                 runtime.frozen.remove(&batch);
+                runtime.looks.forget(batch);
                 self.return_rows(index, &dead, &carries, &forgotten)?;
             }
             Outcome::Partly { kept, dead, carries, forgotten, reference } => {
@@ -469,6 +480,7 @@ impl Writer {
         super::repair::written(&self.conn, runtime.id, batch, kept, now)?;
         super::repair::dropped(&self.conn, batch)?;
         runtime.frozen.remove(&batch);
+        runtime.looks.forget(batch);
         let sold: Vec<Timestamp> = kept.iter().filter_map(|item| item.entry.sold_at).collect();
         self.board.delivered(index, kept.iter().map(|item| item.entry.lines).sum(), &sold, now);
         Ok(())
@@ -481,7 +493,7 @@ impl Writer {
         skus: &[SkuId],
         result: Result<Vec<Found>, CallFailure>,
     ) -> Result<(), DbError> {
-        let now = self.now();
+        let (now, has_orders) = (self.now(), self.has_orders(index));
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
         runtime.lane.look_up_ended();
         let found = match result {
@@ -496,11 +508,13 @@ impl Writer {
             }
         };
         let catching_up = self.restored.is_catching_up();
+        let follows = runtime.traits.writes == Writes::Delta && has_orders;
         for (sku, found) in skus.iter().zip(found) {
             let late = catching_up || runtime.lane.is_uncertain(*sku);
             let (state, target, title, note) = match found {
                 Found::Target { target, on_hand, title } => {
                     for (part, number) in target.parts.iter().zip(on_hand) {
+                        let late = late | (follows && runtime.looks.base_read(&part.item, now));
                         db::tables::set_base(&self.conn, runtime.id, &part.item, number, late)?;
                     }
                     (LookedUp::Known { rows: target.parts.len() }, Some(target), Some(title), None)

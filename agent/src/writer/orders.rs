@@ -28,6 +28,8 @@ pub struct OnlineSettings {
     pub recognise: Recognise,
     /// By lane: where its goods enter the ledger from; `None` where the platform has no orders.
     pub picks: Vec<Option<Picks>>,
+    /// By lane: makes its orders be read at once.
+    pub soon: Vec<Option<std::sync::Arc<tokio::sync::Notify>>>,
 }
 
 impl OnlineSettings {
@@ -113,7 +115,7 @@ impl Writer {
         };
         let mut new = BTreeSet::new();
         for order in &read.orders {
-            if self.take_order(lane, number, order, state.paired_at)? {
+            if self.take_order(request.lane, (lane, number), order, state.paired_at)? {
                 new.insert(orders::reference(&order.name));
                 new.insert(order.id.clone());
             }
@@ -121,15 +123,16 @@ impl Writer {
         self.take_handed_over(request.lane)?;
         if let Some(end) = &read.end {
             self.end_round(lane, read.began_at, end, &mut state)?;
+            self.orders_round_ended(request.lane, read.began_at)?;
         }
         self.tickets_that_waited(&new)
     }
 
     /// Returns whether the order is new.
     fn take_order(
-        &self,
-        lane: i64,
-        number: Number,
+        &mut self,
+        index: usize,
+        (lane, number): (i64, Number),
         order: &OnlineOrder,
         paired_at: Option<Timestamp>,
     ) -> Result<bool, DbError> {
@@ -145,7 +148,7 @@ impl Writer {
             if let (Some(line), true) = (line, is_new || known.contains_key(&id)) {
                 // What the platform takes off its number by itself is off what it should show.
                 let taken = orders::taken_off(known.get(&id), &now, number == Number::Net);
-                db::tables::add_told(&self.conn, lane, &line.item, taken.saturating_neg())?;
+                self.orders_took(index, &line.item, taken)?;
             }
             db::orders::put_line(&self.conn, lane, order, &id, line, &now)?;
         }

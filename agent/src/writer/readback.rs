@@ -10,15 +10,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use sync_core::ledger::MovementKind;
 use sync_core::model::{BatchId, IdempotencyKey, SkuId};
 use sync_core::outbox::lane::{BatchItem, Entry, ReadBackVerdict, Stage, Writes};
-use sync_core::outbox::settle::{self, Judgement};
+use sync_core::outbox::settle::{self, Evidence, Judgement};
 
 use super::lanes::{Frozen, LaneRuntime, batch_key};
-use super::{Writer, jitter};
+use super::{Writer, jitter, looks};
 use crate::crash;
 use crate::db::outbox::{BatchRow, WrittenRow};
 use crate::db::{self, DbError};
 use crate::platform::{Absolute, CallFailure, ReadBack, Seen, TargetPart};
 use crate::sabotage::{self, Rule};
+
+/// What is known of the online orders beside the numbers.
+#[derive(Clone, Copy)]
+struct Orders {
+    /// They are read.
+    follows: bool,
+    /// They could not be read for long.
+    in_doubt: bool,
+}
 
 /// What was found out about a batch.
 #[derive(Default)]
@@ -42,7 +51,7 @@ impl Writer {
         question: &ReadBack,
         result: Result<Vec<Seen>, CallFailure>,
     ) -> Result<(), DbError> {
-        let now = self.now();
+        let (now, has_orders) = (self.now(), self.has_orders(index));
         let Some(runtime) = self.lanes.get_mut(index) else { return Ok(()) };
         let seen = match result {
             Ok(seen) => seen,
@@ -57,11 +66,24 @@ impl Writer {
         };
         let Some(live) = runtime.lane.batches().get(&batch) else { return Ok(()) };
         let (items, stage) = (live.items.clone(), live.stage);
+        let follows = runtime.follows(&self.conn, has_orders)?;
+        let mut in_doubt = false;
+        if stage != Stage::Base && follows && looks::is_silent(&seen) {
+            match runtime.looks.look(batch, &seen, now) {
+                looks::Verdict::Judge => {}
+                looks::Verdict::Doubt => in_doubt = true,
+                looks::Verdict::Again(at) => {
+                    runtime.lane.look_again(batch, at);
+                    self.orders_soon(index);
+                    return Ok(());
+                }
+            }
+        }
         let seen: BTreeMap<&str, Seen> = question.items.iter().map(String::as_str).zip(seen).collect();
         let judged = if stage == Stage::Base {
             self.base(index, &items, &seen)?
         } else {
-            self.judge(index, batch, &items, &seen)?
+            self.judge(index, batch, &items, &seen, Orders { follows, in_doubt })?
         };
         self.carry_out_judgement(index, batch, items, judged)
     }
@@ -91,6 +113,7 @@ impl Writer {
         batch: BatchId,
         items: &[BatchItem],
         seen: &BTreeMap<&str, Seen>,
+        orders: Orders,
     ) -> Result<Judged, DbError> {
         let mut judged = Judged::default();
         let Some(runtime) = self.lanes.get(index) else { return Ok(judged) };
@@ -106,10 +129,17 @@ impl Writer {
             let Some(seen) = seen.get(item.as_str()) else { continue };
             let row = written.iter().find(|row| row.item == *item).filter(|_| by_rows);
             let verdict = match (row, expected.get(item)) {
-                (Some(row), _) => settle::judge_absolute(seen.evidence, seen.number, row.expected, row.written),
+                _ if orders.in_doubt && seen.evidence == Evidence::Silent => Judgement::Ambiguous,
+                (Some(row), _) => {
+                    let none = settle::Taken::default();
+                    let taken = if orders.follows { runtime.taken_since(&self.conn, item, frozen)? } else { none };
+                    settle::judge_absolute_beside(seen.evidence, seen.number, row.expected, row.written, taken)
+                }
                 (None, Some((_, true))) if from_lost_database => Judgement::Ambiguous,
                 (None, known) => {
-                    settle::judge_delta(seen.evidence, seen.number, known.map(|(number, _)| *number), *change)
+                    // What is in doubt is as good as not known.
+                    let before = known.filter(|(_, late)| !(*late && orders.follows)).map(|(number, _)| *number);
+                    settle::judge_delta(seen.evidence, seen.number, before, *change)
                 }
             };
             let verdict = match (verdict, expected.get(item)) {
@@ -259,7 +289,8 @@ impl Writer {
         };
         db::outbox::put_batch(&self.conn, runtime.id, &row)?;
         crash::point("absolute_frozen").map_err(|source| DbError::Io { step: "freeze an absolute write", source })?;
-        runtime.frozen.insert(batch, Frozen::from(&row));
+        let read = runtime.looks.span(batch, now);
+        runtime.frozen.insert(batch, Frozen { read, ..Frozen::from(&row) });
         Ok(())
     }
 }

@@ -45,7 +45,7 @@ pub struct RepairRequest {
     /// Who or what asked, for the drift log.
     pub who: String,
     /// Where to answer, after the commit.
-    pub reply: std::sync::mpsc::SyncSender<RepairAnswer>,
+    pub reply: tokio::sync::oneshot::Sender<RepairAnswer>,
 }
 
 /// What became of it.

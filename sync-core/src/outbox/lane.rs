@@ -559,6 +559,12 @@ impl Lane {
         !self.spilled && !self.by_sku.contains_key(&sku) && !self.busy_skus.contains_key(&sku)
     }
 
+    /// A request with changes of this SKU is live.
+    #[must_use]
+    pub fn is_under_way(&self, sku: SkuId) -> bool {
+        self.busy_skus.contains_key(&sku)
+    }
+
     /// Something of this SKU waits that may be in effect already: a number read now may hold it.
     #[must_use]
     pub fn is_uncertain(&self, sku: SkuId) -> bool {

@@ -76,6 +76,40 @@ pub fn judge_absolute(evidence: Evidence, shown: Option<i64>, before: i64, writt
     }
 }
 
+/// What online orders have taken off an item's number since a number of it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Units taken off since for sure; negative: put back.
+    pub since: i64,
+    /// Beside them, units of which nobody knows whether the number that was read holds them already; never negative.
+    pub maybe: i64,
+}
+
+/// Judges a row of an absolute write beside what online orders have `taken` since `before` was read. Only what a single
+/// reading of it explains is decided: where orders could stand for the row, nobody can tell.
+#[must_use]
+pub fn judge_absolute_beside(
+    evidence: Evidence,
+    shown: Option<i64>,
+    before: i64,
+    written: i64,
+    taken: Taken,
+) -> Judgement {
+    let (Evidence::Silent, Some(shown)) = (evidence, shown) else {
+        return judge_absolute(evidence, shown, before, written);
+    };
+    let fits = |number: i64| {
+        let due = number.saturating_sub(taken.since);
+        (due.saturating_sub(taken.maybe.max(0))..=due).contains(&shown)
+    };
+    match (fits(written), fits(before)) {
+        (true, _) if written == before => Judgement::InEffect,
+        (true, false) => Judgement::InEffect,
+        (false, true) => Judgement::Again,
+        (true, true) | (false, false) => Judgement::Ambiguous,
+    }
+}
+
 /// The number to write where only absolute numbers are taken: what was read, the change, and what could not be
 /// written before because the platform knows no number below zero (`owed`, never positive). Returns the number and
 /// what is owed after it.
@@ -139,6 +173,19 @@ mod tests {
         assert_eq!(judge_absolute(Evidence::Silent, Some(9), 10, 7), Judgement::Ambiguous);
         assert_eq!(judge_absolute(Evidence::Silent, None, 10, 7), Judgement::Ambiguous);
         assert_eq!(judge_absolute(Evidence::Applied, Some(9), 10, 7), Judgement::InEffect);
+    }
+
+    #[test]
+    fn an_order_beside_an_absolute_write_is_told_from_it_or_nobody_can_tell() {
+        let judge = |shown, taken| judge_absolute_beside(Evidence::Silent, Some(shown), 10, 9, taken);
+        let sure = Taken { since: 1, maybe: 0 };
+        assert_eq!(judge(9, sure), Judgement::Again, "the order alone");
+        assert_eq!(judge(8, sure), Judgement::InEffect, "the order and the change");
+        let maybe = Taken { since: 0, maybe: 1 };
+        assert_eq!(judge(9, maybe), Judgement::Ambiguous);
+        assert_eq!(judge(10, maybe), Judgement::Again);
+        assert_eq!(judge(8, maybe), Judgement::InEffect);
+        assert_eq!(judge(9, Taken::default()), Judgement::InEffect);
     }
 
     #[test]

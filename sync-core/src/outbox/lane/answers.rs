@@ -139,6 +139,14 @@ impl Lane {
         }
     }
 
+    /// The numbers that were read for a batch do not tell enough yet: they are read again at a time.
+    pub fn look_again(&mut self, id: BatchId, at: Timestamp) {
+        if let Some(batch) = self.batches.get_mut(&id).filter(|batch| batch.stage == Stage::ReadBack) {
+            batch.busy = false;
+            batch.not_before = at;
+        }
+    }
+
     /// Takes entries out of a live batch whose outcome nobody can tell; the rest of the batch goes on. Returns them
     /// with the remainders to be stored. Their SKUs are free again.
     pub fn set_aside(&mut self, id: BatchId, skus: &BTreeSet<SkuId>) -> (Vec<Entry>, Vec<(SkuId, i64)>) {
