@@ -53,7 +53,8 @@ impl Upkeep {
                 Ok(Wake::Changed(_) | Wake::Scan | Wake::Resume | Wake::Settle(_)) | Err(RecvTimeoutError::Timeout) => {
                 }
             }
-            if self.is_backup_due() {
+            // Not between portions: a backup that cannot be made would be tried every second.
+            if wait != NEXT_PORTION && self.is_backup_due() {
                 self.back_up();
             }
             let forgotten = self.forget(&mut transactions);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use sync_core::model::{BatchId, EntryId, IdempotencyKey, Quantity, Seq, Sku, SkuId, Timestamp};
-use sync_core::outbox::lane::{Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, Stage, Writes};
+use sync_core::outbox::lane::{
+    Action, BatchItem, Draft, Entry, Lane, LaneLimits, LiveBatch, LookedUp, Outcome, Stage, Writes,
+};
 use sync_core::outbox::verdict::Answer;
 
 use super::looks::{Looks, Span};

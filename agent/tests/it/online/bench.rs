@@ -141,7 +141,8 @@ impl Bench {
         let board = Arc::new(Board::new(&["till".to_owned()], 3));
         let writer =
             Writer::new(conn, database, Arc::new(Clock::default()), &[source], lanes.collect(), work, board).unwrap();
-        let settings = OnlineSettings { recognise: recognise.clone(), picks: vec![Some(picks), None, None], soon: Vec::new() };
+        let settings =
+            OnlineSettings { recognise: recognise.clone(), picks: vec![Some(picks), None, None], soon: Vec::new() };
         let writer = writer.with_online(settings);
         let writer = std::thread::spawn(move || writer.run(&taken));
         let stop = CancellationToken::new();

@@ -210,7 +210,9 @@ async fn run(binary: &Path, name: &str, shop: &Shop, skus: &[String]) -> anyhow:
     setup.configure(&source, &shop.table)?;
     let mut agent = setup.start()?;
     until("the count is taken in", LONG, || {
-        let rows = json(&setup, &["count", "list", "--json"])?;
+        agent.must_live()?;
+        // Refused until the agent has made its database.
+        let Ok(rows) = json(&setup, &["count", "list", "--json"]) else { return Ok(false) };
         Ok(rows.as_array().is_some_and(|rows| rows.iter().any(|row| row["state"] == "applied")))
     })
     .await?;
