@@ -135,6 +135,7 @@ impl SourceThread {
             if self.disk.is_short() {
                 let hint = "free some disk space; the POS keeps its files, and reading goes on by itself";
                 self.tell(
+                    run,
                     &mut told,
                     Some((
                         "disk_nearly_full".to_owned(),
@@ -160,7 +161,7 @@ impl SourceThread {
                 }
                 Ok(Poll::Quiet { again_in }) => {
                     faults = 0;
-                    self.tell(&mut told, None);
+                    self.tell(run, &mut told, None);
                     settled(settling, began, again_in)
                 }
                 Err(fault) => {
@@ -171,7 +172,7 @@ impl SourceThread {
                         error = chain(&fault),
                         "Cannot read a source; it is tried again"
                     );
-                    self.tell(&mut told, Some((fault.code().to_owned(), chain(&fault), fault.hint().to_owned())));
+                    self.tell(run, &mut told, Some((fault.code().to_owned(), chain(&fault), fault.hint().to_owned())));
                     FAULT_WAIT_FIRST.saturating_mul(1 << faults.min(5)).min(FAULT_WAIT_MAX)
                 }
             };
@@ -212,14 +213,14 @@ impl SourceThread {
     }
 
     /// Tells the board once per change.
-    fn tell(&self, told: &mut Option<Option<String>>, fault: Option<(String, String, String)>) {
+    fn tell(&self, run: u64, told: &mut Option<Option<String>>, fault: Option<(String, String, String)>) {
         let state = fault.as_ref().map(|fault| fault.1.clone());
         if told.as_ref() == Some(&state) {
             return;
         }
         *told = Some(state);
         let backlog = self.source.backlog_bytes();
-        if self.commands.send(Command::SourceState { source: self.index, backlog, fault }).is_err() {
+        if self.commands.send(Command::SourceState { source: self.index, run, backlog, fault }).is_err() {
             tracing::debug!("The writer has ended");
         }
     }

@@ -95,6 +95,8 @@ pub struct ReconcileLane {
     pub name: String,
     /// The connection.
     pub platform: Arc<dyn Platform>,
+    /// Makes its online orders be read at once, where it has some.
+    pub soon: Option<Arc<tokio::sync::Notify>>,
 }
 
 /// Units of an article that a shop is never told.
@@ -507,6 +509,9 @@ impl Reconciler {
     /// Units of open online orders by item, as read after `read_at`; refused if they do not become known.
     async fn open_orders(&self, lane: &ReconcileLane, read_at: Timestamp) -> Result<BTreeMap<String, i64>, Trouble> {
         let until = tokio::time::Instant::now() + self.orders_wait;
+        if let Some(soon) = &lane.soon {
+            soon.notify_one();
+        }
         loop {
             let polled: Option<i64> = self.read(|conn| {
                 conn.query_row(

@@ -67,14 +67,19 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     let (commands, writer_commands) = channel::<Command>();
     let lanes = connect::lanes(config, &clock)?;
     let board = Arc::new(Board::new(&names, lanes.len()));
+    let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
+    let (online, pollers) = connect::online(config, &lanes);
     let reconcile_lanes = lanes
         .iter()
         .enumerate()
         .filter(|(_, lane)| lane.platform.traits().number != Number::None)
-        .map(|(index, lane)| ReconcileLane { index, name: lane.name.clone(), platform: Arc::clone(&lane.platform) })
+        .map(|(index, lane)| ReconcileLane {
+            index,
+            name: lane.name.clone(),
+            platform: Arc::clone(&lane.platform),
+            soon: online.soon.get(index).cloned().flatten(),
+        })
         .collect();
-    let platforms: Vec<Arc<dyn Platform>> = lanes.iter().map(|lane| Arc::clone(&lane.platform)).collect();
-    let (online, pollers) = connect::online(config, &lanes);
     let (conn, opened) = recovery::open(&folder, CACHE_KIB, &stamp(&clock))?;
     note_recovery(&opened);
     let writer = Writer::new(

@@ -397,6 +397,7 @@ impl Writer {
         }
         let durable = group.iter().any(|command| !self.may_wait(command)) || group.is_empty();
         let mut applied = Applied::default();
+        let restored = self.restored.clone();
         match self.apply(&mut group, commands, &mut applied, durable) {
             Ok(()) => {
                 applied.tell_stored();
@@ -409,6 +410,7 @@ impl Writer {
                     tracing::debug!(%error, "No transaction to roll back");
                 }
                 self.failed(&fault);
+                self.restored = restored;
                 let mut kept = std::mem::take(&mut applied.keep);
                 kept.append(&mut group);
                 self.end_runs(&applied.sources);
@@ -574,9 +576,9 @@ impl Writer {
                 }
                 Ok(false)
             }
-            Command::SourceState { source, backlog, fault } => {
-                applied.keep.push_back(Command::SourceState { source, backlog, fault: fault.clone() });
-                self.source_quiet(source, backlog, fault)?;
+            Command::SourceState { source, run, backlog, fault } => {
+                applied.keep.push_back(Command::SourceState { source, run, backlog, fault: fault.clone() });
+                self.source_quiet(source, run, backlog, fault)?;
                 Ok(false)
             }
             Command::Answer { lane, batch, answer } => {

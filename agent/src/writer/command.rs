@@ -48,6 +48,8 @@ pub enum Command {
     SourceState {
         /// Index of the source.
         source: usize,
+        /// The run of the source that says so.
+        run: u64,
         /// Unread bytes as far as known.
         backlog: Option<u64>,
         /// What is wrong, if something is: code, message, hint.

@@ -47,7 +47,7 @@ pub fn mark_restored(conn: &Connection) -> Result<(), DbError> {
 }
 
 /// Which sources have not yet read what the lost database may have known.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct CatchingUp {
     sources: BTreeSet<usize>,
 }
@@ -64,16 +64,23 @@ impl CatchingUp {
 }
 
 impl Writer {
-    /// A source has nothing new: after a restore, it has caught up.
+    /// A source has nothing new: after a restore, it has caught up. Not if its run has ended: what that had read was dropped.
     pub(super) fn source_quiet(
         &mut self,
         source: usize,
+        run: u64,
         backlog: Option<u64>,
         fault: Option<(String, String, String)>,
     ) -> Result<(), DbError> {
-        let readable = fault.is_none();
+        let caught_up = fault.is_none() && self.sources.get(source).is_some_and(|runtime| runtime.run == Some(run));
         self.board.source_state(source, backlog, fault);
-        if readable && self.restored.sources.remove(&source) && self.restored.sources.is_empty() {
+        if !caught_up || !self.restored.sources.contains(&source) {
+            return Ok(());
+        }
+        // What was read before in the same group is uncertain still.
+        self.post_movements()?;
+        self.restored.sources.remove(&source);
+        if self.restored.sources.is_empty() {
             self.conn.execute("DELETE FROM meta WHERE key = ?1", [CATCHING_UP]).map_err(db::step("end catching up"))?;
             tracing::info!("Everything since the restored backup has been read again; new sales are sent as usual");
         }

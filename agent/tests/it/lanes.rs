@@ -246,6 +246,34 @@ fn a_restart_in_the_middle_of_silence_reads_before_it_writes() {
 }
 
 #[test]
+fn a_source_that_is_quiet_in_the_group_of_its_last_ticket_after_a_restore_sends_nothing_again() {
+    let bench = Bench::start(Kind::Keyed, &[("A", 10)]);
+    bench.sell("t1", &[("A", -1)]);
+    bench.until(|shop| shop.number("A") == 9);
+    // The lost database had sent it.
+    bench.shop(|shop| shop.set("A", 8));
+    let bench = bench.restart_restored("t2", &[("A", -1)], 2);
+    bench.until_counted("SELECT count(*) FROM sent WHERE outcome = 'settled'", 1);
+    assert_eq!(bench.shop(|shop| shop.number("A")), 8);
+    bench.until_counted("SELECT count(*) FROM meta WHERE key = 'catching_up_after_restore'", 0);
+    bench.stop_conserved();
+}
+
+#[test]
+fn what_a_run_says_that_has_ended_does_not_end_catching_up() {
+    let bench = Bench::start(Kind::Keyed, &[("A", 10)]);
+    bench.sell("t1", &[("A", -1)]);
+    bench.until(|shop| shop.number("A") == 9);
+    bench.shop(|shop| shop.set("A", 7));
+    let bench = bench.restart_restored("t2", &[("A", -1)], 1);
+    bench.sell("t3", &[("A", -1)]);
+    bench.until_counted("SELECT count(*) FROM (SELECT 1 FROM pending UNION ALL SELECT 1 FROM batch)", 0);
+    assert_eq!(bench.shop(|shop| shop.number("A")), 7, "both were sent by the lost database");
+    bench.until_counted("SELECT count(*) FROM meta WHERE key = 'catching_up_after_restore'", 1);
+    bench.stop_conserved();
+}
+
+#[test]
 fn what_is_past_its_retention_is_added_up_and_every_account_stays_the_same() {
     let bench = Bench::start(Kind::Keyed, &[("A", 100), ("B", 100)]);
     for number in 0..10 {

@@ -49,10 +49,11 @@ impl Bench {
         for (code, number) in numbers {
             shop.set(code, *number);
         }
-        Self::on(tempfile::tempdir().unwrap(), kind, traits, Arc::new(Mutex::new(shop)))
+        Self::on(tempfile::tempdir().unwrap(), kind, traits, Arc::new(Mutex::new(shop)), vec![])
     }
 
-    fn on(folder: TempDir, kind: Kind, traits: Traits, shop: Arc<Mutex<Shop>>) -> Self {
+    /// `first` waits for the writer when it starts, so that it is one group.
+    fn on(folder: TempDir, kind: Kind, traits: Traits, shop: Arc<Mutex<Shop>>, first: Vec<Command>) -> Self {
         let database = StateFolder::shared(folder.path()).database();
         let conn = db::open_writer(&database, 1024).unwrap();
         let clock = Arc::new(Clock::default());
@@ -71,11 +72,19 @@ impl Bench {
         let board = Arc::new(Board::new(&["till".to_owned()], 1));
         let writer =
             Writer::new(conn, database.clone(), Arc::clone(&clock), &[source], vec![lane], work, board).unwrap();
+        for command in first {
+            commands.send(command).unwrap();
+        }
         let writer = std::thread::spawn(move || writer.run(&taken));
         let stop = CancellationToken::new();
         let (asks, asked) = tokio::sync::mpsc::unbounded_channel();
         let reconciler = Reconciler {
-            lanes: vec![ReconcileLane { index: 0, name: "shop".to_owned(), platform: Arc::clone(&platform) }],
+            lanes: vec![ReconcileLane {
+                index: 0,
+                name: "shop".to_owned(),
+                platform: Arc::clone(&platform),
+                soon: None,
+            }],
             commands: commands.clone(),
             clock,
             database,
@@ -104,26 +113,10 @@ impl Bench {
 
     /// A ticket is read and stored.
     pub(super) fn sell(&self, key: &str, lines: &[(&str, i64)]) {
-        let line = |(code, count): &(&str, i64)| LineItem {
-            sku: sku(code),
-            delta: units(*count),
-            kind: LineKind::Sale,
-            ignored: None,
-        };
-        let transaction = Transaction {
-            key: TransactionKey::new(key),
-            register: "1".to_owned(),
-            sold_at: None,
-            status: TransactionStatus::Completed,
-            extent: Extent::Whole,
-            segment: Segment::new("sales#0"),
-            lines: lines.iter().map(line).collect(),
-            online_order: None,
-        };
         let (told, stored) = channel();
         let told = Mutex::new(told);
         let chunk = Chunk {
-            transactions: vec![transaction],
+            transactions: vec![ticket(key, lines)],
             stored: Some(StoredSignal::new(move || told.lock().unwrap().send(()).unwrap())),
             ..Chunk::default()
         };
@@ -279,7 +272,25 @@ impl Bench {
 
     pub(super) fn restart(self) -> Self {
         let (kind, traits, shop) = (self.kind, self.traits.clone(), Arc::clone(&self.shop));
-        Self::on(self.end(), kind, traits, shop)
+        Self::on(self.end(), kind, traits, shop, vec![])
+    }
+
+    /// Starts on what looks like a restored database; the source reads a ticket and is quiet at once, by its first run or by
+    /// one that has ended.
+    pub(super) fn restart_restored(self, key: &str, lines: &[(&str, i64)], quiet_run: u64) -> Self {
+        let (kind, traits, shop) = (self.kind, self.traits.clone(), Arc::clone(&self.shop));
+        let folder = self.end();
+        let conn = rusqlite::Connection::open(StateFolder::shared(folder.path()).database()).unwrap();
+        conn.execute("INSERT INTO meta VALUES ('catching_up_after_restore', '1')", []).unwrap();
+        drop(conn);
+        let ((wake, _wakes), (reply, _cursors)) = (channel(), sync_channel(1));
+        let chunk = Chunk { transactions: vec![ticket(key, lines)], ..Chunk::default() };
+        let first = vec![
+            Command::BeginRun { source: 0, run: 2, wake, reply },
+            Command::Replay { source: 0, chunk },
+            Command::SourceState { source: 0, run: quiet_run, backlog: Some(0), fault: None },
+        ];
+        Self::on(folder, kind, traits, shop, first)
     }
 
     /// Ends it; every line must be in exactly one place.
@@ -296,5 +307,24 @@ impl Bench {
         self.commands.send(Command::Stop).unwrap();
         self.writer.join().unwrap();
         self.folder
+    }
+}
+
+fn ticket(key: &str, lines: &[(&str, i64)]) -> Transaction {
+    let line = |(code, count): &(&str, i64)| LineItem {
+        sku: sku(code),
+        delta: units(*count),
+        kind: LineKind::Sale,
+        ignored: None,
+    };
+    Transaction {
+        key: TransactionKey::new(key),
+        register: "1".to_owned(),
+        sold_at: None,
+        status: TransactionStatus::Completed,
+        extent: Extent::Whole,
+        segment: Segment::new("sales#0"),
+        lines: lines.iter().map(line).collect(),
+        online_order: None,
     }
 }
