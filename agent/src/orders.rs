@@ -65,13 +65,13 @@ enum Broken {
 impl OrderPoller {
     /// Runs until `stop`.
     pub async fn run(self, stop: CancellationToken) {
-        let (mut refusals, mut full_at) = (0_u32, None::<Timestamp>);
+        let (mut refusals, mut full_at, mut wanted) = (0_u32, None::<Timestamp>, false);
         loop {
             let now = self.clock.now();
             let full = full_at.is_none_or(|at| now.since(at) >= FULL_EVERY || at > now);
             let round = tokio::select! {
                 () = stop.cancelled() => return,
-                round = self.round(full) => round,
+                round = self.round(full, wanted) => round,
             };
             let wait = match round {
                 Ok(()) => {
@@ -94,16 +94,16 @@ impl OrderPoller {
             };
             // A refusal is waited out, whoever asks.
             let soon = async { if refusals == 0 { self.soon.notified().await } else { std::future::pending().await } };
-            tokio::select! {
+            wanted = tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(wait) => {}
-                () = soon => {}
-            }
+                () = tokio::time::sleep(wait) => false,
+                () = soon => true,
+            };
         }
     }
 
-    /// One round, page by page.
-    async fn round(&self, full: bool) -> Result<(), Broken> {
+    /// One round, page by page. `wanted`: somebody waits for it to be on record.
+    async fn round(&self, full: bool, wanted: bool) -> Result<(), Broken> {
         let began_at = self.clock.now();
         let known = self.known().map_err(|error| {
             tracing::warn!(lane = self.name, %error, "Cannot read how far online orders are read");
@@ -129,6 +129,7 @@ impl OrderPoller {
             let end = read.next.is_none().then(|| RoundEnd {
                 changed_after: next_look(known.changed_after, latest, began_at),
                 listed: listed.take(),
+                wanted,
             });
             let is_last = end.is_some();
             let stored = self.hand_over(Ok(OrdersRead { orders: read.orders, began_at, end })).await?;

@@ -72,6 +72,8 @@ pub struct RoundEnd {
     pub changed_after: Timestamp,
     /// After a full list: the orders on it.
     pub listed: Option<BTreeSet<String>>,
+    /// Somebody waits for the round to be on record.
+    pub wanted: bool,
 }
 
 impl Writer {
@@ -196,7 +198,7 @@ impl Writer {
         let changed_after = state.changed_after.max(Some(end.changed_after));
         let is_news = state.paired_at.is_none() || state.changed_after != changed_after || state.failed.is_some();
         let now = self.now();
-        if is_news || state.polled_at.is_none_or(|at| now.since(at) >= NOTE_EVERY || at > now) {
+        if is_news || end.wanted || state.polled_at.is_none_or(|at| now.since(at) >= NOTE_EVERY || at > now) {
             state.paired_at.get_or_insert(began_at);
             // What the round says is true of its beginning.
             let polled_at = Some(began_at);

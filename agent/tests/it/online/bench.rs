@@ -169,6 +169,7 @@ impl Bench {
         let end = RoundEnd {
             changed_after: Timestamp(began_at),
             listed: listed.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()),
+            wanted: false,
         };
         let read = OrdersRead { orders, began_at: Timestamp(began_at), end: Some(end) };
         let (reply, answer) = tokio::sync::oneshot::channel();
